@@ -1,0 +1,83 @@
+"""Entropy, mutual information and divergence from samples.
+
+Every public name is loaded on first use, so that ``import infotheory`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0.dev0"
+
+_HOME = {
+    "entropy": "_functions",
+    "mutual_information": "_functions",
+    "conditional_mutual_information": "_functions",
+    "divergence": "_functions",
+    "mutual_information_matrix": "_matrix",
+    "MutualInformationMatrix": "_matrix",
+    "confidence_interval": "_inference",
+    "permutation_test": "_inference",
+    "Estimate": "_estimate",
+    "two_samples": "_validation",
+    "DiscreteEntropy": "_estimators.discrete",
+    "DiscreteMutualInformation": "_estimators.discrete",
+    "DiscreteDivergence": "_estimators.discrete",
+    "GaussianEntropy": "_estimators.gaussian",
+    "GaussianMutualInformation": "_estimators.gaussian",
+    "GaussianDivergence": "_estimators.gaussian",
+    "NeighborsEntropy": "_estimators.neighbors",
+    "NeighborsDivergence": "_estimators.neighbors",
+    "KSG": "_estimators.neighbors",
+    "MixedKSG": "_estimators.neighbors",
+    "EntropySum": "_estimators.composed",
+}
+_SUBMODULES = ("datasets", "functional", "plotting", "testing")
+
+__all__ = sorted([*_HOME, "__version__", "datasets", "functional"])
+
+if TYPE_CHECKING:
+    from infotheory import datasets, functional, plotting, testing
+    from infotheory._estimate import Estimate
+    from infotheory._estimators.composed import EntropySum
+    from infotheory._estimators.discrete import (
+        DiscreteDivergence,
+        DiscreteEntropy,
+        DiscreteMutualInformation,
+    )
+    from infotheory._estimators.gaussian import (
+        GaussianDivergence,
+        GaussianEntropy,
+        GaussianMutualInformation,
+    )
+    from infotheory._estimators.neighbors import (
+        KSG,
+        MixedKSG,
+        NeighborsDivergence,
+        NeighborsEntropy,
+    )
+    from infotheory._functions import (
+        conditional_mutual_information,
+        divergence,
+        entropy,
+        mutual_information,
+    )
+    from infotheory._inference import confidence_interval, permutation_test
+    from infotheory._matrix import MutualInformationMatrix, mutual_information_matrix
+    from infotheory._validation import two_samples
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(import_module(f"infotheory.{_HOME[name]}"), name)
+    elif name in _SUBMODULES:
+        value = import_module(f"infotheory.{name}")
+    else:
+        raise AttributeError(f"module 'infotheory' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_SUBMODULES})

@@ -1,0 +1,39 @@
+"""From any array library to NumPy and back, keeping dtype and device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+Array = Any
+
+
+def array_namespace(*arrays: Array) -> Any:
+    """The array API namespace shared by ``arrays``; Python scalars are ignored."""
+    return array_api_compat.array_namespace(
+        *(a for a in arrays if not isinstance(a, (int, float, type(None))))
+    )
+
+
+def detached_numpy(x: Array) -> np.ndarray:
+    """A NumPy view or copy of ``x``, off the graph and off the device."""
+    if array_api_compat.is_torch_array(x):
+        x = x.detach().cpu().resolve_conj().resolve_neg()
+        return x.numpy()
+    if array_api_compat.is_numpy_array(x):
+        return np.asarray(x)
+    return np.from_dlpack(x)
+
+
+def like(values: np.ndarray | float, x: Array) -> Array:
+    """``values`` as an array of the library and device of ``x``."""
+    xp = array_namespace(x)
+    return xp.asarray(np.array(values), device=array_api_compat.device(x))
+
+
+def as_float(x: Array) -> Array:
+    """``x`` itself when it is floating, a float64 copy of integers and booleans."""
+    xp = array_namespace(x)
+    return x if xp.isdtype(x.dtype, "real floating") else xp.astype(x, xp.float64)
