@@ -1,0 +1,126 @@
+"""Three shapes of estimator: one sample, paired samples, two samples.
+
+The shapes hold no fields and compute nothing: they give every estimator of a shape the same
+checks, tags and attribute names, so that the doors, the intervals and the tests can work on any
+of them, those of other packages included.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from infotheory._validation import (
+    Variable,
+    check_classes,
+    check_same_length,
+    describe,
+)
+
+VALUE_ATTRIBUTES = ("entropy_", "mutual_information_", "divergence_", "cost_")
+
+
+def fitted_value(estimator: Any) -> float:
+    """The number a fitted estimator stands for, whatever its shape."""
+    for name in VALUE_ATTRIBUTES:
+        if hasattr(estimator, name):
+            return float(getattr(estimator, name))
+    raise TypeError(
+        f"estimator {type(estimator).__name__} has none of the fitted attributes "
+        f"{', '.join(VALUE_ATTRIBUTES)} after fit. Give it the one that fits its quantity."
+    )
+
+
+def is_two_sample(estimator: Any) -> bool:
+    """Whether a fitted estimator compares two samples (``y`` labels the sample of each row)."""
+    return hasattr(estimator, "divergence_")
+
+
+class _Shape(BaseEstimator):
+    """What all estimators share: parameter checks and tags of the accepted input."""
+
+    _accepts_labels = False  # whether text, categories and other labels are data here
+    _parameter_constraints: dict = {}
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = self._accepts_labels
+        tags.input_tags.categorical = self._accepts_labels
+        tags.non_deterministic = False
+        return tags
+
+    def _check_X(self, X: Any, *, discrete: bool | None = False, reset: bool = True) -> Variable:
+        if reset:
+            self._validate_params()
+        minimum = 2 if reset else 1
+        return describe(
+            X,
+            "X",
+            discrete=discrete,
+            allow_1d=False,
+            min_samples=minimum,
+            estimator=self,
+            reset=reset,
+        )
+
+
+class EntropyEstimator(_Shape):
+    """One sample: ``fit(X, y=None)`` leaves ``entropy_``."""
+
+
+class MutualInformationEstimator(_Shape):
+    """Paired samples: ``fit(X, y, *, condition=None)`` leaves ``mutual_information_``."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.two_d_labels = True
+        return tags
+
+    def _check_pair(
+        self,
+        X: Any,
+        y: Any,
+        condition: Any = None,
+        *,
+        discrete: bool | None = False,
+        reset: bool = True,
+    ) -> tuple[Variable, Variable, Variable | None]:
+        x = self._check_X(X, discrete=discrete, reset=reset)
+        target = describe(y, "y", discrete=discrete, min_samples=1)
+        check_same_length(x, target)
+        if condition is None:
+            return x, target, None
+        given = describe(condition, "condition", discrete=discrete, min_samples=1)
+        check_same_length(x, given)
+        return x, target, given
+
+
+class DivergenceEstimator(_Shape):
+    """Two samples: ``fit(X, y)`` with ``y`` the sample of each row leaves ``divergence_``."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.one_d_labels = True
+        return tags
+
+    def _check_two_samples(
+        self, X: Any, y: Any, *, discrete: bool | None = False, min_rows: int = 2
+    ) -> tuple[Variable, np.ndarray]:
+        """The stacked sample and a mask of the rows of Q = ``classes_[1]``; sets ``classes_``."""
+        x = self._check_X(X, discrete=discrete)
+        labels = describe(y, "y", discrete=True, min_samples=1)
+        check_same_length(x, labels)
+        self.classes_, codes = check_classes(labels, y)
+        in_q = codes == 1
+        sizes = np.bincount(codes, minlength=2)
+        if sizes.min() < min_rows:
+            c = self.classes_[int(np.argmin(sizes))]
+            raise ValueError(
+                f"Each of the two samples needs at least {min_rows} rows here, but class {c!r} of "
+                f"y has {sizes.min()} sample(s). Pass more rows of it."
+            )
+        return x, in_q

@@ -1,0 +1,1 @@
+"""The estimators, one method family a file; the public door is ``infotheory`` itself."""

@@ -1,0 +1,395 @@
+"""The one place that looks at raw input: tables, columns, labels, lengths, missing values."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat
+import numpy as np
+import scipy.sparse
+from sklearn.utils.validation import validate_data
+
+from infotheory._xp import detached_numpy
+from infotheory._xp._codes import encode_labels, joint_codes
+
+Mask = Any  # None, a bool, or one bool a column
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A checked argument: label columns as codes 0, 1, 2, ..., the others as float64.
+
+    ``kind`` is "discrete" (every column is symbols), "continuous" (real numbers without
+    repeats) or "mixed" (both, or real numbers some of which repeat).
+    """
+
+    name: str
+    columns: tuple[np.ndarray, ...]
+    n_symbols: tuple[int, ...]  # 0 for a column of real numbers
+    kind: str
+
+    @property
+    def n_samples(self) -> int:
+        return len(self.columns[0])
+
+    @property
+    def dim(self) -> int:
+        return len(self.columns)
+
+    @property
+    def is_label(self) -> np.ndarray:
+        return np.array([size > 0 for size in self.n_symbols])
+
+    @property
+    def values(self) -> np.ndarray:
+        """All columns as one float64 matrix of shape (n_samples, dim)."""
+        return np.column_stack(self.columns).astype(np.float64)
+
+    def codes(self) -> tuple[np.ndarray, int]:
+        """Each distinct row as one symbol: integer codes and the number of symbols."""
+        pairs = [
+            (column, size) if size else encode_labels(column)
+            for column, size in zip(self.columns, self.n_symbols, strict=True)
+        ]
+        if len(pairs) == 1:
+            return pairs[0]
+        return joint_codes([codes for codes, _ in pairs], [size for _, size in pairs])
+
+
+# --------------------------------------------------------------------------- raw -> columns
+
+
+def _shape_error(name: str, shape: tuple[int, ...]) -> ValueError:
+    if len(shape) > 2:
+        return ValueError(
+            f"{name} must be 2-D, rows by columns; found array with dim {len(shape)} and shape "
+            f"{shape}. Flatten each sample to one row: {name}.reshape(len({name}), -1)."
+        )
+    return ValueError(
+        f"Expected 2D array, got {len(shape)}D array instead: {name} has shape {shape}. "
+        f"Reshape your data with {name}.reshape(-1, 1) if it is one column of samples, or "
+        f"{name}.reshape(1, -1) if it is a single sample."
+    )
+
+
+def _is_frame(raw: Any) -> bool:
+    return hasattr(raw, "columns") and hasattr(raw, "shape") and len(raw.shape) == 2
+
+
+def _series_values(series: Any) -> np.ndarray:
+    """A pandas or polars column as NumPy; categories and extension types as objects."""
+    if hasattr(series, "cat") and hasattr(series, "astype"):
+        return np.asarray(series.astype(object))
+    return np.asarray(series)
+
+
+def _as_columns(raw: Any, name: str, *, allow_1d: bool) -> list[np.ndarray]:
+    """One 1-D NumPy array a column, each with its natural dtype."""
+    if raw is None:
+        raise ValueError(
+            f"{name} is None, but it is required here: this requires y to be passed, but the "
+            f"target y is None. Pass an array with one row a sample."
+        )
+    if scipy.sparse.issparse(raw):
+        raise TypeError(
+            f"Sparse data was passed for {name}, but dense data is required. "
+            f"Use {name}.toarray() to convert to a dense array."
+        )
+    if _is_frame(raw):
+        columns = [_series_values(raw[c]) for c in raw.columns]
+        shape = tuple(raw.shape)
+    else:
+        if hasattr(raw, "to_numpy") and hasattr(raw, "name"):
+            table = _series_values(raw)
+        elif array_api_compat.is_array_api_obj(raw):
+            table = detached_numpy(raw)
+        else:
+            try:
+                table = np.asarray(raw)
+            except ValueError as error:
+                raise ValueError(
+                    f"{name} must be a table of equal rows, but its rows have different lengths. "
+                    f"Pad or drop rows so that every one has the same number of columns."
+                ) from error
+            if table.dtype.kind in "US" and not isinstance(raw, np.ndarray):
+                # NumPy turned the numbers beside the text into text: keep them apart.
+                table = np.asarray(raw, dtype=object)
+        shape = table.shape
+        if table.ndim == 1 and allow_1d:
+            table = table.reshape(-1, 1)
+        if table.ndim != 2:
+            raise _shape_error(name, shape)
+        columns = [table[:, j] for j in range(table.shape[1])]
+    if shape[0] == 0:
+        raise ValueError(
+            f"{name} is empty: found array with 0 sample(s) (shape={shape}) while a minimum of 1 "
+            f"is required. Pass at least two rows."
+        )
+    if not columns:
+        raise ValueError(
+            f"{name} has no columns: 0 feature(s) (shape={shape}) while a minimum of 1 is "
+            f"required. Pass at least one column."
+        )
+    return columns
+
+
+# --------------------------------------------------------------------------- columns -> checked
+
+
+def _natural(column: np.ndarray, name: str) -> np.ndarray:
+    """Objects that are all numbers become numbers; complex numbers are refused."""
+    if column.dtype.kind == "O":
+        if all(isinstance(v, numbers.Integral) for v in column):
+            try:
+                return column.astype(np.int64)
+            except OverflowError:
+                return column
+        if all(isinstance(v, numbers.Real) for v in column):
+            return column.astype(np.float64)
+        if any(isinstance(v, complex) for v in column):
+            column = column.astype(complex)
+    if column.dtype.kind == "c":
+        raise ValueError(
+            f"Complex data not supported: {name} must be real, got dtype {column.dtype}. "
+            f"Pass the real and the imaginary part as two columns."
+        )
+    return column
+
+
+def _refuse_missing(column: np.ndarray, name: str, j: int, *, labels: bool) -> None:
+    if column.dtype.kind == "f":
+        bad = ~np.isfinite(column)
+    elif column.dtype.kind in "mM":
+        bad = np.isnat(column)
+    elif column.dtype.kind == "O":
+        bad = np.array([_is_missing(v) for v in column])
+    else:
+        return
+    if not bad.any():
+        return
+    row = int(np.flatnonzero(bad)[0])
+    value = column[row]
+    if column.dtype.kind == "f" and np.isinf(value):
+        what, rule = f"an infinite value (inf) at row {row}", "every value must be finite"
+    elif labels:
+        what, rule = f"a missing label ({value!r}) at row {row}", "every label must be present"
+    else:
+        what, rule = f"a missing value (NaN) at row {row}", "every value must be present"
+    count = int(np.count_nonzero(bad))
+    rows = "1 row is" if count == 1 else f"{count} rows are"
+    raise ValueError(
+        f"{name} contains {what}, column {j}; {rows} affected and {rule}. "
+        f"Drop those rows, impute them, or give missing its own label before the call."
+    )
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, numbers.Real) and value != value
+
+
+def _real_column(column: np.ndarray, name: str, j: int) -> np.ndarray:
+    if column.dtype.kind in "USTmM" or column.dtype.kind == "O":
+        for v in column:
+            if _is_missing(v):
+                _refuse_missing(column, name, j, labels=False)
+            if isinstance(v, (str, bytes)) or column.dtype.kind in "USTmM":
+                raise ValueError(
+                    f"{name} must hold numbers, but column {j} holds {type(v).__name__} values "
+                    f"such as {v!r}: could not convert it to float. Encode the column as numbers, "
+                    f"or treat it as labels with a discrete or mixed estimator."
+                )
+        raise TypeError(
+            f"{name} must hold numbers, but column {j} holds {type(column[0]).__name__} objects: "
+            f"the argument must be a string or a number. Encode the column as numbers."
+        )
+    values = column.astype(np.float64)
+    _refuse_missing(values, name, j, labels=False)
+    return values
+
+
+def _check_rows(n: int, name: str, minimum: int) -> None:
+    if n < minimum:
+        raise ValueError(
+            f"{name} has {n} sample(s) while a minimum of {minimum} is required: "
+            f"information is estimated over rows. Pass more rows."
+        )
+
+
+def describe(
+    raw: Any,
+    name: str = "X",
+    *,
+    discrete: Mask = None,
+    allow_1d: bool = True,
+    min_samples: int = 2,
+    estimator: Any = None,
+    reset: bool = True,
+) -> Variable:
+    """Check ``raw`` and decide which columns are labels.
+
+    Without ``discrete`` the dtype decides: booleans, integers, text and categories are labels,
+    floating columns are real numbers. ``estimator`` records feature names and counts on it, as
+    scikit-learn does.
+    """
+    columns = [_natural(c, name) for c in _as_columns(raw, name, allow_1d=allow_1d)]
+    if estimator is not None:
+        record_features(estimator, raw, columns, reset=reset)
+    _check_rows(len(columns[0]), name, min_samples)
+    mask = _label_mask(columns, discrete, name)
+    checked, n_symbols = [], []
+    for j, column in enumerate(columns):
+        if mask[j]:
+            _refuse_missing(column, name, j, labels=True)
+            codes, size = _label_codes(column, name, j)
+        else:
+            codes, size = _real_column(column, name, j), 0
+        checked.append(codes)
+        n_symbols.append(size)
+    kind = "discrete" if mask.all() else "mixed" if mask.any() else "continuous"
+    if kind == "continuous" and any(has_repeats(v) for v in checked):
+        kind = "mixed"
+    return Variable(name, tuple(checked), tuple(n_symbols), kind)
+
+
+def record_features(estimator: Any, raw: Any, columns: list[np.ndarray], *, reset: bool) -> None:
+    """Set or compare ``n_features_in_`` and ``feature_names_in_`` as scikit-learn does."""
+    shaped = raw if _is_frame(raw) else np.empty((len(columns[0]), len(columns)), dtype=np.int8)
+    validate_data(estimator, shaped, reset=reset, skip_check_array=True)
+
+
+def _label_mask(columns: list[np.ndarray], discrete: Mask, name: str) -> np.ndarray:
+    if discrete is None:
+        return np.array([c.dtype.kind != "f" for c in columns])
+    mask = np.asarray(discrete)
+    if mask.dtype.kind != "b" or mask.ndim > 1 or (mask.ndim == 1 and len(mask) != len(columns)):
+        raise ValueError(
+            f"discrete must be None, True, False or one bool a column of {name} "
+            f"({len(columns)} columns), got {discrete!r}. For example discrete=True treats every "
+            f"column as labels."
+        )
+    return np.broadcast_to(mask, (len(columns),)).copy()
+
+
+def _label_codes(column: np.ndarray, name: str, j: int) -> tuple[np.ndarray, int]:
+    try:
+        return encode_labels(column)
+    except TypeError as error:
+        raise TypeError(
+            f"{name} column {j} holds labels that are not hashable "
+            f"({type(column[0]).__name__}): the argument must be a string or a number, or any "
+            f"hashable label. Convert each label to text or a tuple."
+        ) from error
+
+
+def has_repeats(values: np.ndarray) -> bool:
+    """Whether some value occurs twice, so that the law may have atoms."""
+    ordered = np.sort(values)
+    return bool(np.any(ordered[1:] == ordered[:-1]))
+
+
+def check_same_length(*variables: Variable) -> None:
+    """Raise unless all have the same number of rows."""
+    first = variables[0]
+    for other in variables[1:]:
+        if other.n_samples != first.n_samples:
+            raise ValueError(
+                f"{first.name} and {other.name} must have the same number of rows, got "
+                f"{first.n_samples} and {other.n_samples}: inconsistent numbers of samples. Pair "
+                f"each row of {first.name} with one row of {other.name}."
+            )
+
+
+def take_rows(raw: Any, rows: np.ndarray) -> Any:
+    """The given rows of any accepted table, in its own type; None stays None."""
+    if raw is None:
+        return None
+    if hasattr(raw, "iloc"):
+        return raw.iloc[rows]
+    if array_api_compat.is_array_api_obj(raw) or hasattr(raw, "to_numpy"):
+        return raw[rows]
+    return [raw[i] for i in rows]
+
+
+def check_classes(labels: Variable, raw: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted classes and codes of a two-sample label; exactly two classes are allowed."""
+    column = _as_columns(raw, labels.name, allow_1d=True)
+    if len(column) > 1:
+        raise ValueError(
+            f"{labels.name} must be one column of labels, got {len(column)} columns. "
+            f"It says which of the two samples each row of X came from."
+        )
+    try:
+        classes, codes = np.unique(column[0], return_inverse=True)
+    except TypeError:
+        classes = np.array(sorted(set(column[0]), key=str), dtype=object)
+        codes = np.searchsorted(classes.astype(str), column[0].astype(str))
+    if len(classes) != 2:
+        kinds = "class" if len(classes) == 1 else "classes"
+        raise ValueError(
+            f"{labels.name} must have exactly two classes, one for each sample, got "
+            f"{len(classes)} {kinds}. Only binary classification labels make a divergence; build "
+            f"them with two_samples(P, Q)."
+        )
+    return classes, codes
+
+
+def two_samples(P: Any, Q: Any) -> tuple[Any, Any]:
+    """Stack two samples and label their rows, the form in which divergences are fitted.
+
+    Labels rather than a second array, because a second array handed to a pipeline as ``y`` goes
+    through it untransformed and the divergence comes out wrong.
+
+    Parameters
+    ----------
+    P, Q : array-like of shape (n, d) and (m, d), or (n,) and (m,)
+        The two samples. Arrays of one library, or two DataFrames with equal columns.
+
+    Returns
+    -------
+    X : array or DataFrame of shape (n + m, d)
+        The rows of `P`, then those of `Q`.
+    y : array of shape (n + m,)
+        0 for rows of `P`, 1 for rows of `Q`.
+
+    Raises
+    ------
+    ValueError
+        If the numbers or names of the columns differ.
+
+    Examples
+    --------
+    >>> from infotheory import two_samples
+    >>> X, y = two_samples([[0.0], [1.0]], [[2.0]])
+    >>> X.tolist(), y.tolist()
+    ([[0.0], [1.0], [2.0]], [0, 0, 1])
+    """
+    if _is_frame(P) and _is_frame(Q):
+        if list(P.columns) != list(Q.columns):
+            raise ValueError(
+                f"P and Q must have the same columns, got {list(P.columns)} and "
+                f"{list(Q.columns)}. Select and order the columns of Q as in P."
+            )
+        import pandas
+
+        X = pandas.concat([P, Q], ignore_index=True)
+        return X, np.repeat([0, 1], [len(P), len(Q)])
+    first, second = _as_columns(P, "P", allow_1d=True), _as_columns(Q, "Q", allow_1d=True)
+    if len(first) != len(second):
+        raise ValueError(
+            f"P and Q must have the same number of columns, got {len(first)} and {len(second)}. "
+            f"A divergence compares two laws on one space."
+        )
+    n, m = len(first[0]), len(second[0])
+    if array_api_compat.is_torch_array(P) and array_api_compat.is_torch_array(Q):
+        import torch
+
+        X = torch.cat([P.reshape(n, -1), Q.reshape(m, -1)])
+        return X, torch.repeat_interleave(
+            torch.arange(2, device=X.device), torch.tensor([n, m], device=X.device)
+        )
+    X = np.concatenate([np.column_stack(first), np.column_stack(second)])
+    return X, np.repeat([0, 1], [n, m])

@@ -1,0 +1,23 @@
+"""The mathematics: array in, array out, in the caller's library; no validation."""
+
+from __future__ import annotations
+
+from infotheory.functional._gaussian import (
+    gaussian_cauchy_schwarz_divergence,
+    gaussian_conditional_mutual_information,
+    gaussian_entropy,
+    gaussian_kl,
+    gaussian_mutual_information,
+    gaussian_renyi_divergence,
+    gaussian_scores,
+    log_det_bias,
+)
+from infotheory.functional._neighbors import (
+    ksg,
+    ksg_pointwise,
+    neighbors_divergence,
+    neighbors_entropy,
+    neighbors_js_pointwise,
+    neighbors_log_density,
+    neighbors_log_ratio,
+)

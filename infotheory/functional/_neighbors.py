@@ -1,0 +1,382 @@
+"""Nearest-neighbour estimates: entropy, divergence, mutual information.
+
+Each quantity is the mean of one value a row; the ``*_pointwise`` functions give the rows.
+Neighbours are found on detached NumPy values. Distances are recomputed in the caller's library
+where the formula depends on them, so that gradients flow; values made of counts come back
+detached.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+from scipy.special import digamma
+
+from infotheory._xp._namespace import Array, array_namespace, detached_numpy, like
+from infotheory._xp._special import safe_log
+
+Metric = Literal["chebyshev", "euclidean"]
+
+
+def log_ball_volume(dim: int, metric: Metric) -> float:
+    """Log volume of the unit ball of the metric in ``dim`` dimensions."""
+    if metric == "chebyshev":
+        return dim * math.log(2)
+    return dim / 2 * math.log(math.pi) - math.lgamma(dim / 2 + 1)
+
+
+def _distance(difference: Array, metric: Metric) -> Array:
+    xp = array_namespace(difference)
+    if metric == "chebyshev":
+        return xp.max(xp.abs(difference), axis=-1)
+    return xp.linalg.vector_norm(difference, axis=-1)
+
+
+def _kth_distance(X: Array, reference: Array, k: int, metric: Metric) -> Array:
+    """Distance from each row of X to its k-th neighbour in reference, on the graph of both."""
+    from infotheory._xp._neighbors import nearest
+
+    xp = array_namespace(X, reference)
+    query = None if X is reference else detached_numpy(X)
+    _, indices = nearest(detached_numpy(reference), k, metric=metric, query=query)
+    neighbour = xp.take(reference, like(indices[:, k - 1].astype(np.int64), X), axis=0)
+    return _distance(X - neighbour, metric)
+
+
+# --------------------------------------------------------------------------- entropy, divergence
+
+
+def neighbors_log_density(X: Array, n_neighbors: int = 3, *, metric: Metric = "chebyshev") -> Array:
+    r"""Leave-one-out log density of each row by its k-th neighbour distance.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+        Real floating, n > `n_neighbors`.
+    n_neighbors : int
+    metric : {"chebyshev", "euclidean"}
+
+    Returns
+    -------
+    array of shape (n,)
+        :math:`\psi(k) - \psi(n) - \ln c_d - d \ln \epsilon_i`, in nats, differentiable in X. It
+        is inf where the k-th neighbour is a duplicate. Minus its mean is the entropy.
+
+    Notes
+    -----
+    Complexity about :math:`O(n \ln n)` in low dimension, :math:`O(n^2 d)` above. Source:
+    Kozachenko and Leonenko (1987); Kraskov, Stögbauer and Grassberger (2004),
+    arXiv:cond-mat/0305641.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import neighbors_log_density
+    >>> neighbors_log_density(np.array([[0.0], [1.0], [3.0]]), 1).round(3)
+    array([-2.193, -2.193, -2.886])
+    """
+    n, d = X.shape
+    distance = _kth_distance(X, X, n_neighbors, metric)
+    constant = digamma(n_neighbors) - digamma(n) - log_ball_volume(d, metric)
+    return float(constant) - d * safe_log(distance)
+
+
+def neighbors_entropy(X: Array, n_neighbors: int = 3, *, metric: Metric = "chebyshev") -> Array:
+    r"""Differential entropy of a sample by nearest neighbours (Kozachenko-Leonenko).
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+        Real floating, n > `n_neighbors`.
+    n_neighbors : int
+    metric : {"chebyshev", "euclidean"}
+
+    Returns
+    -------
+    0-d array
+        In nats; differentiable in X, with :math:`\sum_{ij} X_{ij} \partial_{ij} = d`. It is -inf
+        where a k-th neighbour is a duplicate.
+
+    Notes
+    -----
+    The bias grows with the dimension: -0.04 nats for a 3-d normal law and n = 1 000, and it is
+    large for heavy tails and thin supports. Complexity about :math:`O(n \ln n)` in low
+    dimension, :math:`O(n^2 d)` above. Source: Kozachenko and Leonenko (1987); Kraskov,
+    Stögbauer and Grassberger (2004), arXiv:cond-mat/0305641.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import neighbors_entropy
+    >>> X = np.random.default_rng(0).normal(size=(5000, 1))
+    >>> print(f"{neighbors_entropy(X):.2f}")
+    1.41
+    """
+    xp = array_namespace(X)
+    return -xp.mean(neighbors_log_density(X, n_neighbors, metric=metric))
+
+
+def neighbors_log_ratio(
+    X: Array, P: Array, Q: Array, n_neighbors: int = 3, *, metric: Metric = "chebyshev"
+) -> Array:
+    r"""Log of p(x) / q(x) for each row of X by k-th neighbour distances in P and in Q.
+
+    Parameters
+    ----------
+    X : array of shape (l, d)
+        Where to evaluate. Pass the very object `P` for its own rows, each left out.
+    P, Q : array of shape (n, d) and (m, d)
+        Samples of p and of q.
+    n_neighbors : int
+        Less than n, at most m.
+    metric : {"chebyshev", "euclidean"}
+
+    Returns
+    -------
+    array of shape (l,)
+        :math:`d \ln(\nu_k / \rho_k) + \ln(m / n')`, n' = n - 1 for the rows of P and n
+        otherwise; in nats, differentiable. Infinite where a distance is zero.
+
+    Notes
+    -----
+    Complexity about :math:`O((n + m) \ln(n + m))` in low dimension, :math:`O(l (n + m) d)`
+    above. Source: Wang, Kulkarni and Verdú (2009), doi:10.1109/TIT.2009.2016060.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import neighbors_log_ratio
+    >>> P, Q = np.array([[0.0], [1.0], [3.0]]), np.array([[5.0], [6.0], [8.0]])
+    >>> neighbors_log_ratio(P, P, Q, 1).round(3)
+    array([2.015, 1.792, 0.405])
+    """
+    d = X.shape[1]
+    own = P.shape[0] - (1 if X is P else 0)
+    distance_p = _kth_distance(X, P, n_neighbors, metric)
+    distance_q = _kth_distance(X, Q, n_neighbors, metric)
+    return d * (safe_log(distance_q) - safe_log(distance_p)) + math.log(Q.shape[0] / own)
+
+
+def neighbors_divergence(
+    P: Array, Q: Array, n_neighbors: int = 3, *, metric: Metric = "chebyshev"
+) -> Array:
+    r"""Kullback-Leibler divergence of two samples by nearest neighbours.
+
+    Parameters
+    ----------
+    P, Q : array of shape (n, d) and (m, d)
+        Real floating, n > `n_neighbors` and m >= `n_neighbors`.
+    n_neighbors : int
+    metric : {"chebyshev", "euclidean"}
+
+    Returns
+    -------
+    0-d array
+        KL(p || q) in nats; differentiable. Infinite where a distance is zero (duplicates).
+
+    Notes
+    -----
+    Biased upward in high dimension: 0.2 nats of 0.84 for 8-d normal laws at n = 5 000.
+    Complexity as :func:`neighbors_log_ratio`. Source: Wang, Kulkarni and Verdú (2009),
+    doi:10.1109/TIT.2009.2016060.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import neighbors_divergence
+    >>> rng = np.random.default_rng(0)
+    >>> P, Q = rng.normal(size=(3000, 1)), rng.normal(1.0, size=(3000, 1))
+    >>> print(f"{neighbors_divergence(P, Q):.1f}")
+    0.5
+    """
+    xp = array_namespace(P, Q)
+    return xp.mean(neighbors_log_ratio(P, P, Q, n_neighbors, metric=metric))
+
+
+def neighbors_js_pointwise(
+    P: Array, Q: Array, n_neighbors: int = 3, *, metric: Metric = "chebyshev"
+) -> tuple[Array, Array]:
+    r"""Log of p / m at the rows of P and of q / m at those of Q, m = (p + q) / 2.
+
+    Parameters
+    ----------
+    P, Q : array of shape (n, d) and (m, d)
+        Each with more than `n_neighbors` rows.
+    n_neighbors : int
+    metric : {"chebyshev", "euclidean"}
+
+    Returns
+    -------
+    tuple of two arrays of shape (n,) and (m,)
+        In nats, detached. The mean of their two means is the Jensen-Shannon divergence.
+
+    Notes
+    -----
+    Equal to the mixed estimate of I(X; label) when the samples have equal sizes; unequal sizes
+    are reweighted so that the divergence keeps equal weights. Complexity as
+    :func:`neighbors_log_ratio`. Source: Ross (2014), doi:10.1371/journal.pone.0087357.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import neighbors_js_pointwise
+    >>> P, Q = np.array([[0.0], [1.0], [3.0]]), np.array([[15.0], [16.0], [18.0]])
+    >>> [part.round(3).tolist() for part in neighbors_js_pointwise(P, Q, 1)]
+    [[0.693, 0.693, 0.693], [0.693, 0.693, 0.693]]
+    """
+    from infotheory._xp._neighbors import count_within, nearest
+
+    parts = []
+    first, second = detached_numpy(P), detached_numpy(Q)
+    for own, other in ((first, second), (second, first)):
+        distances, _ = nearest(own, n_neighbors, metric=metric)
+        radius = distances[:, n_neighbors - 1]
+        tied = radius == 0
+        k = np.full(len(own), float(n_neighbors))
+        strangers = count_within(other, radius, metric=metric, strict=True, query=own)
+        if tied.any():
+            k[tied] = count_within(own, radius, metric=metric, strict=False)[tied]
+            closed = count_within(other, radius, metric=metric, strict=False, query=own)
+            strangers = np.where(tied, closed, strangers)
+        together = k + strangers * ((len(own) - 1) / len(other))
+        parts.append(math.log(2) + digamma(k) - digamma(together))
+    return like(parts[0], P), like(parts[1], Q)
+
+
+# --------------------------------------------------------------------------- mutual information
+
+
+def ksg_pointwise(
+    X: Array,
+    Y: Array,
+    n_neighbors: int = 3,
+    *,
+    condition: Array | None = None,
+    variant: Literal[1, 2] = 1,
+    metric: Metric = "chebyshev",
+) -> Array:
+    r"""One value a row whose mean is the KSG estimate of mutual information.
+
+    Parameters
+    ----------
+    X, Y : array of shape (n, d) and (n, e)
+        Real floating, n > `n_neighbors`. Nothing is rescaled.
+    n_neighbors : int
+    condition : array of shape (n, f), optional
+        Estimate I(X; Y | condition) (variant 1 only).
+    variant : {1, 2}
+        1: strict counts inside the joint k-th distance. 2: counts inside the rectangle spanned
+        by the k neighbours.
+    metric : {"chebyshev", "euclidean"}
+        Within each variable; the joint distance is the largest of them.
+
+    Returns
+    -------
+    array of shape (n,)
+        Nats; detached, because it is made of counts.
+
+    Notes
+    -----
+    Variant 1 gives :math:`\psi(k) + \psi(n) - \psi(n_x + 1) - \psi(n_y + 1)`, and with a
+    condition :math:`\psi(k) + \psi(n_z + 1) - \psi(n_{xz} + 1) - \psi(n_{yz} + 1)`. The mean is
+    at most :math:`\psi(n) - \psi(k)`. Complexity about :math:`O(n \ln n)` in low dimension,
+    :math:`O(n^2 d)` above. Sources: Kraskov, Stögbauer and Grassberger (2004),
+    arXiv:cond-mat/0305641; Frenzel and Pompe (2007), doi:10.1103/PhysRevLett.99.204101.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import ksg_pointwise
+    >>> x = np.arange(5.0).reshape(-1, 1)
+    >>> ksg_pointwise(x, x, 1).round(3)
+    array([0.506, 0.506, 0.506, 0.506, 0.506])
+    """
+    from infotheory._xp._neighbors import count_within, nearest
+
+    parts = [detached_numpy(part) for part in (X, Y, condition) if part is not None]
+    n = parts[0].shape[0]
+    groups = tuple(part.shape[1] for part in parts)
+    distances, indices = nearest(np.hstack(parts), n_neighbors, metric=metric, groups=groups)
+    k = n_neighbors
+    if variant == 2:
+        values = np.full(n, digamma(k) - 1 / k + digamma(n))
+        for part in parts:
+            radius = _reach(part, indices, metric)
+            values -= digamma(count_within(part, radius, metric=metric, strict=False))
+        return like(values, X)
+    radius = distances[:, k - 1]
+
+    def psi(*chosen: np.ndarray) -> np.ndarray:
+        sizes = tuple(c.shape[1] for c in chosen)
+        counts = count_within(
+            np.hstack(chosen), radius, metric=metric, strict=True, groups=sizes
+        )
+        return digamma(counts + 1)
+
+    if condition is None:
+        values = digamma(k) + digamma(n) - psi(parts[0]) - psi(parts[1])
+    else:
+        x, y, z = parts
+        values = digamma(k) + psi(z) - psi(x, z) - psi(y, z)
+    return like(values, X)
+
+
+def _reach(part: np.ndarray, indices: np.ndarray, metric: Metric) -> np.ndarray:
+    """Largest distance within one variable over the joint neighbours, column by column."""
+    reach = np.zeros(len(part))
+    for column in indices.T:
+        difference = part - part[column]
+        if metric == "chebyshev":
+            distance = np.abs(difference).max(axis=1)
+        else:
+            distance = np.zeros(len(part))
+            for j in range(part.shape[1]):
+                distance += difference[:, j] * difference[:, j]
+            distance = np.sqrt(distance)
+        reach = np.maximum(reach, distance)
+    return reach
+
+
+def ksg(
+    X: Array,
+    Y: Array,
+    n_neighbors: int = 3,
+    *,
+    condition: Array | None = None,
+    variant: Literal[1, 2] = 1,
+    metric: Metric = "chebyshev",
+) -> Array:
+    r"""Mutual information by nearest neighbours (Kraskov-Stögbauer-Grassberger).
+
+    Parameters
+    ----------
+    X, Y : array of shape (n, d) and (n, e)
+        Real floating, n > `n_neighbors`. Nothing is rescaled.
+    n_neighbors : int
+    condition : array of shape (n, f), optional
+        Estimate I(X; Y | condition) (variant 1 only).
+    variant : {1, 2}
+    metric : {"chebyshev", "euclidean"}
+
+    Returns
+    -------
+    0-d array
+        Nats; detached. The mean of :func:`ksg_pointwise`, see there for the formula, the ceiling
+        :math:`\psi(n) - \psi(k)`, the complexity and the sources
+        (arXiv:cond-mat/0305641, doi:10.1103/PhysRevLett.99.204101).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import ksg
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(5000, 1))
+    >>> y = 0.6 * x + 0.8 * rng.normal(size=(5000, 1))
+    >>> print(f"{ksg(x, y):.2f}")
+    0.22
+    """
+    xp = array_namespace(X, Y)
+    values = ksg_pointwise(X, Y, n_neighbors, condition=condition, variant=variant, metric=metric)
+    return xp.mean(values)
