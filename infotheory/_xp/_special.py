@@ -1,4 +1,7 @@
-"""Special functions that the array API standard lacks, differentiable where Torch is."""
+"""Special functions that the array API standard lacks, differentiable where Torch is.
+
+Integers and booleans are read as float64 in every library.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ import array_api_compat
 import numpy as np
 import scipy.special
 
-from infotheory._xp._namespace import Array, array_namespace, detached_numpy, like
+from infotheory._xp._namespace import Array, array_namespace, as_float, detached_numpy, like
 
 
 def _native(x: Array, torch_name: str, scipy_name: str) -> Array:
+    x = as_float(x)
     if array_api_compat.is_torch_array(x):
         import torch
 
@@ -31,23 +35,24 @@ def gammaln(x: Array) -> Array:
 
 
 def safe_log(x: Array) -> Array:
-    """log(x), -inf with a zero gradient at x = 0.
+    """log(x), -inf with a zero gradient at x = 0; nan for nan and for negative x.
 
     Both ``where`` are needed: the inner one keeps 1/0 out of the backward pass.
     """
     xp = array_namespace(x)
-    positive = x > 0
-    return xp.where(positive, xp.log(xp.where(positive, x, 1.0)), -xp.inf)
+    x = as_float(x)
+    some = x != 0
+    return xp.where(some, xp.log(xp.where(some, x, 1.0)), -xp.inf)
 
 
 def xlogy(x: Array, y: Array) -> Array:
-    """x log(y), zero with a zero gradient wherever x = 0; -inf where y = 0 < x."""
+    """x log(y) for x >= 0: zero wherever x = 0, -inf where y = 0 < x, both with zero gradient."""
     xp = array_namespace(x, y)
+    x, y = as_float(x), as_float(y)
     some = x != 0
-    positive = y > 0
-    log = xp.log(xp.where(some & positive, y, 1.0))
-    log = xp.where(some & ~positive, -xp.inf, log)
-    return xp.where(some, x, 0.0) * log
+    gone = some & (y == 0)
+    log = xp.log(xp.where(some & ~gone, y, 1.0))
+    return xp.where(gone, -xp.inf, xp.where(some, x, 0.0) * log)
 
 
 def logsumexp(x: Array, *, axis: int | tuple[int, ...] | None = None) -> Array:
@@ -56,6 +61,7 @@ def logsumexp(x: Array, *, axis: int | tuple[int, ...] | None = None) -> Array:
     The gradient of a row that is -inf throughout is zero, where the usual formula gives nan.
     """
     xp = array_namespace(x)
+    x = as_float(x)
     axes: Any = tuple(range(x.ndim)) if axis is None else axis
     top = xp.max(x, axis=axes, keepdims=True)
     finite = xp.isfinite(top)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import scipy.special
 
-from infotheory._xp._namespace import Array, array_namespace, like
+from infotheory._xp._namespace import Array, array_namespace, as_float, detached_numpy, like
 
 _LOG_2PI_E = math.log(2 * math.pi * math.e)
 
@@ -272,22 +272,25 @@ def log_det_bias(n_samples: int, dim: int) -> float:
     )
 
 
-def gaussian_scores(X: Array) -> Array:
+def gaussian_scores(X: Array, reference: Array | None = None) -> Array:
     r"""Normal scores of each column: :math:`\Phi^{-1}((r - 1/2)/n)` of the ranks r.
 
     Parameters
     ----------
-    X : array of shape (n, d)
+    X : array of shape (l, d)
+    reference : array of shape (n, d), optional
+        Rank the rows of X among these; among themselves when None.
 
     Returns
     -------
-    array of shape (n, d)
-        Ties share their mean rank. Detached: ranks have no gradient.
+    array of shape (l, d)
+        Ties share their mean rank; values outside the reference get its extreme scores. Floating,
+        detached: ranks have no gradient.
 
     Notes
     -----
     Mutual information does not change under strictly increasing maps of single coordinates, so
-    it may be estimated on the scores. Complexity :math:`O(d n \ln n)`. Source: van der
+    it may be estimated on the scores. Complexity :math:`O(d (l + n) \ln n)`. Source: van der
     Waerden (1952); Liu, Lafferty and Wasserman (2009), arXiv:0903.0649.
 
     Examples
@@ -297,11 +300,14 @@ def gaussian_scores(X: Array) -> Array:
     >>> print(gaussian_scores(np.array([[3.0], [1.0], [2.0]])).round(3)[:, 0].tolist())
     [0.967, -0.967, 0.0]
     """
-    from scipy.stats import rankdata
-
-    from infotheory._xp._namespace import detached_numpy
-
-    values = detached_numpy(X)
-    ranks = rankdata(values, axis=0)
-    scores = scipy.special.ndtri((ranks - 0.5) / values.shape[0])
+    values = detached_numpy(as_float(X))
+    ranked = values if reference is None else detached_numpy(as_float(reference))
+    n = ranked.shape[0]
+    columns = []
+    for j in range(values.shape[1]):
+        ordered = np.sort(ranked[:, j])
+        below = np.searchsorted(ordered, values[:, j], side="left")
+        up_to = np.searchsorted(ordered, values[:, j], side="right")
+        columns.append(np.clip((below + up_to) / (2 * n), 0.5 / n, 1 - 0.5 / n))
+    scores = scipy.special.ndtri(np.column_stack(columns))
     return like(scores.astype(values.dtype), X)

@@ -1,0 +1,46 @@
+"""Fixtures shared by all tests: array libraries, and a guard on global random state."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+try:
+    import torch
+except ImportError:
+    torch = None
+else:
+    torch.set_num_threads(1)
+
+# The examples of a run are a function of the test alone, and a busy machine fails no test.
+settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=50)
+settings.load_profile("reproducible")
+
+
+@pytest.fixture(scope="session", params=["numpy", "array_api_strict", "torch"])
+def xp(request: pytest.FixtureRequest) -> Any:
+    """Each array API namespace in turn; write ``xp.asarray(values, dtype=xp.float64)``."""
+    if request.param == "array_api_strict":
+        return pytest.importorskip("array_api_strict")
+    if request.param == "torch":
+        pytest.importorskip("torch")
+    return importlib.import_module(f"array_api_compat.{request.param}")
+
+
+def _global_random_state() -> tuple[bytes, ...]:
+    name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
+    parts = (str(name).encode(), np.asarray(keys).tobytes(), repr(rest).encode())
+    return parts if torch is None else (*parts, torch.get_rng_state().numpy().tobytes())
+
+
+@pytest.fixture(autouse=True)
+def _global_random_state_is_untouched() -> Iterator[None]:
+    """Fail a test that draws from NumPy's or Torch's global generator, or seeds it."""
+    before = _global_random_state()
+    yield
+    assert _global_random_state() == before, "the test changed the global random state"
