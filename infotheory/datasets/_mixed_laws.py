@@ -38,7 +38,7 @@ class NoisyDiscreteUniform(_OnePair):
     Parameters
     ----------
     n_values : int, default=5
-        m, at least 1.
+        Number m of values, at least 1.
 
     Raises
     ------

@@ -25,7 +25,7 @@ def solve_increasing(
     Parameters
     ----------
     function : callable
-        Returns f(t) and f'(t) of an array of the shape of `target`.
+        Returns f(t) and f'(t) of a 1-D array t, elementwise.
     target : ndarray
         Values to reach.
     lower, upper : ndarray
@@ -34,12 +34,12 @@ def solve_increasing(
     Returns
     -------
     ndarray
-        The roots, of the shape of `target`.
+        The roots, of the shape of `target`; nan where the target is nan.
 
     Raises
     ------
     RuntimeError
-        If some root was not found in 200 iterations (a bracket without a root, or nan).
+        If some root was not found in 200 iterations.
     """
     precision = 2.0 * np.finfo(np.float64).eps
     roots = (0.5 * (lower + upper)).ravel()
@@ -73,5 +73,5 @@ def solve_increasing(
         )
         last_step = last_step[unsettled]
     raise RuntimeError(
-        f"No root to rounding in {_MAX_ITERATIONS} iterations: check for nan and the bracket."
+        f"No root to rounding in {_MAX_ITERATIONS} iterations at {active.size} entries."
     )

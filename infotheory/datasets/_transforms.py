@@ -96,7 +96,7 @@ class Wiggle(_Elementwise):
     Parameters
     ----------
     amplitudes, frequencies, phases : float or array-like of shape (k,)
-        a, b and c; the sum of :math:`|a_i b_i|` is below 1, which makes the map increasing.
+        The a, b and c; the sum of :math:`|a_i b_i|` is below 1, which makes the map increasing.
 
     Raises
     ------
