@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils import ClassifierTags
 
 from infotheory._validation import (
     Variable,
@@ -36,6 +37,11 @@ def fitted_value(estimator: Any) -> float:
 def is_two_sample(estimator: Any) -> bool:
     """Whether a fitted estimator compares two samples (``y`` labels the sample of each row)."""
     return hasattr(estimator, "divergence_")
+
+
+def takes_variables(estimator: Any) -> bool:
+    """Whether ``fit`` accepts checked variables, which only our own estimators do."""
+    return isinstance(estimator, _Shape)
 
 
 class _Shape(BaseEstimator):
@@ -105,6 +111,7 @@ class DivergenceEstimator(_Shape):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.target_tags.one_d_labels = True
+        tags.classifier_tags = ClassifierTags(multi_class=False)
         return tags
 
     def _check_two_samples(
@@ -114,13 +121,13 @@ class DivergenceEstimator(_Shape):
         x = self._check_X(X, discrete=discrete)
         labels = describe(y, "y", discrete=True, min_samples=1)
         check_same_length(x, labels)
-        self.classes_, codes = check_classes(labels, y)
+        self.classes_, codes = check_classes(labels)
         in_q = codes == 1
         sizes = np.bincount(codes, minlength=2)
         if sizes.min() < min_rows:
             c = self.classes_[int(np.argmin(sizes))]
             raise ValueError(
-                f"Each of the two samples needs at least {min_rows} rows here, but class {c!r} of "
+                f"Each of the two samples needs at least {min_rows} rows here, but class {c} of "
                 f"y has {sizes.min()} sample(s). Pass more rows of it."
             )
         return x, in_q

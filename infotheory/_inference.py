@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,10 @@ from infotheory._resampling import (
     evaluate,
     permutation_p_value,
     permutations,
-    subsampling_standard_error,
     subsamples,
+    subsampling_standard_error,
 )
-from infotheory._validation import take_rows
+from infotheory._validation import describe, take_rows
 
 METHODS = ("auto", "analytic", "influence", "subsampling", "cross-fit")
 
@@ -127,9 +128,7 @@ def confidence_interval(
     elif method == "influence":
         error = float(np.std(fitted.pointwise_, ddof=1) / math.sqrt(n))
     else:
-        error = _subsampled_error(
-            fitted, X, y, condition, n_resamples or 50, n_jobs, rng, verbose
-        )
+        error = _subsampled_error(fitted, X, y, condition, n_resamples or 50, n_jobs, rng, verbose)
     if hasattr(fitted, "_bias"):
         bias = float(fitted._bias(rng))
         if abs(bias) > 0.25 * error:
@@ -147,6 +146,20 @@ def confidence_interval(
         estimator=fitted,
         notes=tuple(notes),
         bias=bias,
+    )
+
+
+def point_estimate(estimator: Any, X: Any, y: Any = None, *, condition: Any = None) -> Estimate:
+    """The value alone, without an interval."""
+    return _as_estimate(_fit(estimator, X, y, condition), len(X))
+
+
+def _as_estimate(fitted: Any, n_samples: int) -> Estimate:
+    return Estimate(
+        fitted_value(fitted),
+        n_samples=n_samples,
+        estimator=fitted,
+        notes=tuple(getattr(fitted, "notes_", ())),
     )
 
 
@@ -190,7 +203,7 @@ def _subsampled_error(
             f"needed. Pass confidence_level=None for the value alone, or more rows."
         )
     size = max(n // 5, 10)
-    strata = np.asarray(y) if is_two_sample(fitted) else None
+    strata = describe(y, "y", discrete=True).codes()[0] if is_two_sample(fitted) else None
 
     def statistic(rows: np.ndarray) -> float:
         with warnings.catch_warnings():
@@ -299,10 +312,4 @@ def permutation_test(
         verbose=verbose,
         label="permutations",
     )
-    return Estimate(
-        value,
-        p_value=permutation_p_value(value, null),
-        n_samples=len(X),
-        estimator=fitted,
-        notes=tuple(getattr(fitted, "notes_", ())),
-    )
+    return replace(_as_estimate(fitted, len(X)), p_value=permutation_p_value(value, null))

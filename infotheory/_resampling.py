@@ -49,9 +49,7 @@ def subsamples(
     groups = [np.flatnonzero(strata == s) for s in np.unique(strata)]
     sizes = [max(2, round(size * len(g) / n_samples)) for g in groups]
     for _ in range(n_resamples):
-        yield np.concatenate(
-            [rng.permutation(g)[:m] for g, m in zip(groups, sizes, strict=True)]
-        )
+        yield np.concatenate([rng.permutation(g)[:m] for g, m in zip(groups, sizes, strict=True)])
 
 
 def subsampling_standard_error(values: np.ndarray, size: int, n_samples: int) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import array_api_compat
@@ -22,17 +23,24 @@ class Variable:
     """A checked argument: label columns as codes 0, 1, 2, ..., the others as float64.
 
     ``kind`` is "discrete" (every column is symbols), "continuous" (real numbers without
-    repeats) or "mixed" (both, or real numbers some of which repeat).
+    repeats) or "mixed" (both, or real numbers some of which repeat). Estimators take a Variable
+    in place of raw input, so that a door checks its arguments once.
     """
 
     name: str
     columns: tuple[np.ndarray, ...]
     n_symbols: tuple[int, ...]  # 0 for a column of real numbers
     kind: str
+    numbers: tuple[np.ndarray | None, ...]  # each column as real numbers; None where it is text
+    labels: tuple[np.ndarray | None, ...]  # what each code stands for; None for real numbers
+    feature_names: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
 
     @property
     def n_samples(self) -> int:
-        return len(self.columns[0])
+        return len(self)
 
     @property
     def dim(self) -> int:
@@ -56,6 +64,92 @@ class Variable:
         if len(pairs) == 1:
             return pairs[0]
         return joint_codes([codes for codes, _ in pairs], [size for _, size in pairs])
+
+    def aligned(self, reference: Variable) -> Variable:
+        """The same rows with the codes of ``reference``; labels unknown there get new codes."""
+        columns, sizes = [], []
+        for column, size, mine, known in zip(
+            self.columns, self.n_symbols, self.labels, reference.labels, strict=True
+        ):
+            if mine is None or known is None:
+                columns.append(column)
+                sizes.append(size)
+                continue
+            code = {label: i for i, label in enumerate(known.tolist())}
+            for label in mine.tolist():
+                code.setdefault(label, len(code))
+            columns.append(np.array([code[label] for label in mine.tolist()])[column])
+            sizes.append(len(code))
+        return replace(self, columns=tuple(columns), n_symbols=tuple(sizes))
+
+    def rows(self, chosen: np.ndarray) -> Variable:
+        """The chosen rows; codes keep their meaning, so some symbols may be absent."""
+        return replace(
+            self,
+            columns=tuple(c[chosen] for c in self.columns),
+            numbers=tuple(None if c is None else c[chosen] for c in self.numbers),
+        )
+
+    def labelled(self, discrete: bool | None) -> Variable:
+        """Every column as labels (True), as real numbers (False), or as it stands (None)."""
+        if discrete is None or bool(np.all(self.is_label == discrete)):
+            return self
+        if discrete:
+            columns, sizes, labels = [], [], []
+            for column, size, known in zip(self.columns, self.n_symbols, self.labels, strict=True):
+                codes, size = (column, size) if size else encode_labels(column)
+                columns.append(codes)
+                sizes.append(size)
+                labels.append(_first_labels(column, codes, size) if known is None else known)
+            return replace(
+                self,
+                columns=tuple(columns),
+                n_symbols=tuple(sizes),
+                labels=tuple(labels),
+                kind="discrete",
+            )
+        for j, column in enumerate(self.numbers):
+            if column is None:
+                raise _not_numbers(self.name, j, "text or labels")
+        columns = tuple(c for c in self.numbers if c is not None)
+        return replace(
+            self,
+            columns=columns,
+            n_symbols=(0,) * self.dim,
+            labels=(None,) * self.dim,
+            kind=_kind_of_numbers(columns),
+        )
+
+
+def joined(*variables: Variable) -> Variable:
+    """One variable with the columns of all."""
+    kinds = {v.kind for v in variables}
+    return Variable(
+        " and ".join(v.name for v in variables),
+        sum((v.columns for v in variables), ()),
+        sum((v.n_symbols for v in variables), ()),
+        kinds.pop() if len(kinds) == 1 else "mixed",
+        sum((v.numbers for v in variables), ()),
+        sum((v.labels for v in variables), ()),
+    )
+
+
+def _first_labels(column: np.ndarray, codes: np.ndarray, size: int) -> np.ndarray:
+    """The label that each code stands for."""
+    first = np.empty(size, dtype=np.intp)
+    first[codes] = np.arange(len(codes))
+    return column[first]
+
+
+def _kind_of_numbers(columns: Sequence[np.ndarray]) -> str:
+    return "mixed" if any(has_repeats(c) for c in columns) else "continuous"
+
+
+def _not_numbers(name: str, j: int, found: str) -> ValueError:
+    return ValueError(
+        f"{name} must hold numbers, but column {j} holds {found}: could not convert it to float. "
+        f"Encode the column as numbers, or treat it as labels with a discrete or mixed estimator."
+    )
 
 
 # --------------------------------------------------------------------------- raw -> columns
@@ -174,7 +268,8 @@ def _refuse_missing(column: np.ndarray, name: str, j: int, *, labels: bool) -> N
     if column.dtype.kind == "f" and np.isinf(value):
         what, rule = f"an infinite value (inf) at row {row}", "every value must be finite"
     elif labels:
-        what, rule = f"a missing label ({value!r}) at row {row}", "every label must be present"
+        shown = "NaN" if column.dtype.kind == "f" else repr(value)
+        what, rule = f"a missing label ({shown}) at row {row}", "every label must be present"
     else:
         what, rule = f"a missing value (NaN) at row {row}", "every value must be present"
     count = int(np.count_nonzero(bad))
@@ -197,11 +292,7 @@ def _real_column(column: np.ndarray, name: str, j: int) -> np.ndarray:
             if _is_missing(v):
                 _refuse_missing(column, name, j, labels=False)
             if isinstance(v, (str, bytes)) or column.dtype.kind in "USTmM":
-                raise ValueError(
-                    f"{name} must hold numbers, but column {j} holds {type(v).__name__} values "
-                    f"such as {v!r}: could not convert it to float. Encode the column as numbers, "
-                    f"or treat it as labels with a discrete or mixed estimator."
-                )
+                raise _not_numbers(name, j, f"{type(v).__name__} values such as {v!r}")
         raise TypeError(
             f"{name} must hold numbers, but column {j} holds {type(column[0]).__name__} objects: "
             f"the argument must be a string or a number. Encode the column as numbers."
@@ -235,29 +326,49 @@ def describe(
     floating columns are real numbers. ``estimator`` records feature names and counts on it, as
     scikit-learn does.
     """
+    if isinstance(raw, Variable):
+        if estimator is not None:
+            _record_features(estimator, raw.dim, raw.feature_names, reset=reset)
+        _check_rows(raw.n_samples, name, min_samples)
+        return replace(raw.labelled(discrete), name=name)
     columns = [_natural(c, name) for c in _as_columns(raw, name, allow_1d=allow_1d)]
+    names = _feature_names(raw)
     if estimator is not None:
-        record_features(estimator, raw, columns, reset=reset)
+        _record_features(estimator, len(columns), raw if names else None, reset=reset)
     _check_rows(len(columns[0]), name, min_samples)
     mask = _label_mask(columns, discrete, name)
-    checked, n_symbols = [], []
+    checked, n_symbols, numbers, labels = [], [], [], []
     for j, column in enumerate(columns):
         if mask[j]:
             _refuse_missing(column, name, j, labels=True)
             codes, size = _label_codes(column, name, j)
+            numbers.append(column if column.dtype.kind in "biuf" else None)
+            labels.append(_first_labels(column, codes, size))
         else:
             codes, size = _real_column(column, name, j), 0
+            numbers.append(codes)
+            labels.append(None)
         checked.append(codes)
         n_symbols.append(size)
-    kind = "discrete" if mask.all() else "mixed" if mask.any() else "continuous"
-    if kind == "continuous" and any(has_repeats(v) for v in checked):
-        kind = "mixed"
-    return Variable(name, tuple(checked), tuple(n_symbols), kind)
+    kind = "discrete" if mask.all() else "mixed" if mask.any() else _kind_of_numbers(checked)
+    floats = tuple(None if c is None else c.astype(np.float64) for c in numbers)
+    return Variable(name, tuple(checked), tuple(n_symbols), kind, floats, tuple(labels), names)
 
 
-def record_features(estimator: Any, raw: Any, columns: list[np.ndarray], *, reset: bool) -> None:
+def _feature_names(raw: Any) -> tuple[str, ...] | None:
+    if not _is_frame(raw):
+        return None
+    names = tuple(raw.columns)
+    return names if all(isinstance(name, str) for name in names) else None
+
+
+def _record_features(estimator: Any, dim: int, names: Any, *, reset: bool) -> None:
     """Set or compare ``n_features_in_`` and ``feature_names_in_`` as scikit-learn does."""
-    shaped = raw if _is_frame(raw) else np.empty((len(columns[0]), len(columns)), dtype=np.int8)
+    if isinstance(names, tuple):
+        import pandas
+
+        names = pandas.DataFrame(np.empty((1, dim), dtype=np.int8), columns=list(names))
+    shaped = np.empty((1, dim), dtype=np.int8) if names is None else names
     validate_data(estimator, shaped, reset=reset, skip_check_array=True)
 
 
@@ -307,6 +418,8 @@ def take_rows(raw: Any, rows: np.ndarray) -> Any:
     """The given rows of any accepted table, in its own type; None stays None."""
     if raw is None:
         return None
+    if isinstance(raw, Variable):
+        return raw.rows(rows)
     if hasattr(raw, "iloc"):
         return raw.iloc[rows]
     if array_api_compat.is_array_api_obj(raw) or hasattr(raw, "to_numpy"):
@@ -314,27 +427,23 @@ def take_rows(raw: Any, rows: np.ndarray) -> Any:
     return [raw[i] for i in rows]
 
 
-def check_classes(labels: Variable, raw: Any) -> tuple[np.ndarray, np.ndarray]:
+def check_classes(labels: Variable) -> tuple[np.ndarray, np.ndarray]:
     """Sorted classes and codes of a two-sample label; exactly two classes are allowed."""
-    column = _as_columns(raw, labels.name, allow_1d=True)
-    if len(column) > 1:
+    if labels.dim > 1:
         raise ValueError(
-            f"{labels.name} must be one column of labels, got {len(column)} columns. "
+            f"{labels.name} must be one column of labels, got {labels.dim} columns. "
             f"It says which of the two samples each row of X came from."
         )
-    try:
-        classes, codes = np.unique(column[0], return_inverse=True)
-    except TypeError:
-        classes = np.array(sorted(set(column[0]), key=str), dtype=object)
-        codes = np.searchsorted(classes.astype(str), column[0].astype(str))
-    if len(classes) != 2:
-        kinds = "class" if len(classes) == 1 else "classes"
+    codes, known = labels.columns[0], labels.labels[0]
+    present = np.unique(codes)
+    if len(present) != 2 or known is None:
+        kinds = "class" if len(present) == 1 else "classes"
         raise ValueError(
             f"{labels.name} must have exactly two classes, one for each sample, got "
-            f"{len(classes)} {kinds}. Only binary classification labels make a divergence; build "
+            f"{len(present)} {kinds}. Only binary classification labels make a divergence; build "
             f"them with two_samples(P, Q)."
         )
-    return classes, codes
+    return known[present], (codes == present[1]).astype(np.intp)
 
 
 def two_samples(P: Any, Q: Any) -> tuple[Any, Any]:

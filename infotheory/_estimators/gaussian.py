@@ -306,7 +306,8 @@ class GaussianMutualInformation(MutualInformationEstimator):
         )
         self.pointwise_ = self._log_ratio(scaled - scaled.mean(axis=0))
         self.mutual_information_ = float(value)
-        self._variance = float(np.var(self.pointwise_) / n + second_order)
+        # Both are positive at independence, where the interval is too wide rather than too narrow.
+        self._variance = float(np.var(self.pointwise_) / n) + second_order
 
     def _singular_value(self, covariance: np.ndarray) -> float:
         """inf when X and y determine parts of each other, else what regular columns share."""
@@ -376,7 +377,7 @@ class GaussianMutualInformation(MutualInformationEstimator):
         return self._log_ratio((joint - self.location_) / self._scale)
 
     def _standard_error(self) -> float:
-        return math.sqrt(max(self._variance, 0.0))
+        return math.sqrt(self._variance)
 
 
 def _terms(dx: int, dy: int, dz: int) -> tuple[tuple[int, int], ...]:
@@ -406,7 +407,7 @@ class GaussianDivergence(DivergenceEstimator):
     ------
     ValueError
         In ``fit``, if X is not a finite real table, `y` has not exactly two classes, or a sample
-        has no more than d + 2 rows while `shrinkage` is None.
+        has no more rows than columns while `shrinkage` is None.
 
     Notes
     -----
@@ -452,21 +453,21 @@ class GaussianDivergence(DivergenceEstimator):
         values = x.values
         parts = values[~in_q], values[in_q]
         for part in parts:
-            if self.shrinkage is None and len(part) <= values.shape[1] + 2:
-                raise ValueError(
-                    f"GaussianDivergence needs more than d + 2 = {values.shape[1] + 2} rows in "
-                    f"each sample, got n_samples = {len(part)}. Pass shrinkage='ledoit-wolf', or "
-                    f"drop columns."
-                )
+            _check_rank(part, self.shrinkage, "Each sample of GaussianDivergence")
         self.locations_ = np.stack([p.mean(axis=0) for p in parts])
         self.covariances_ = np.stack([_covariance(p, self.shrinkage) for p in parts])
         directions = {"kl": (0,), "reverse-kl": (1,), "jeffreys": (0, 1)}[self.kind]
         notes = _shrinkage_note(self.shrinkage)
+        # The mean of an inverse Wishart matrix, which the correction divides by, needs n > d + 2.
+        self._corrected = not self.shrinkage and min(map(len, parts)) > values.shape[1] + 2
+        if not self.shrinkage and not self._corrected:
+            notes.append("A sample has at most d + 2 rows: the finite-sample bias is not removed.")
         if any(_is_singular(c) for c in self.covariances_):
-            self.divergence_, self._variance = self._singular_value(directions), 0.0
+            equal = all(np.array_equal(a[0], a[1]) for a in (self.covariances_, self.locations_))
+            self.divergence_, self._variance = (0.0 if equal else math.inf), 0.0
             notes.append(
                 "A sample has a constant or linearly dependent column: its normal law has no "
-                "density."
+                "density, and the divergence is infinite unless the fitted laws are equal."
             )
         else:
             values_and_influences = [self._one_way(parts, d) for d in directions]
@@ -477,7 +478,8 @@ class GaussianDivergence(DivergenceEstimator):
             # At P = Q the first-order terms vanish and n m / (n + m) twice the value is a
             # chi-square with one degree of freedom a parameter.
             second_order = 0.25 * dim * (dim + 3) * (1 / n + 1 / m) ** 2 * len(directions) ** 2
-            self._variance = float(np.var(influence_p) / n + np.var(influence_q) / m) + second_order
+            first_order = float(np.var(influence_p) / n + np.var(influence_q) / m)
+            self._variance = first_order + second_order
         self.notes_ = tuple(notes)
         return self
 
@@ -494,7 +496,7 @@ class GaussianDivergence(DivergenceEstimator):
         precision_q, precision_p = np.linalg.inv(cov_q), np.linalg.inv(cov_p)
         trace, square = np.trace(precision_q @ cov_p), shift @ precision_q @ shift
         log_dets = np.linalg.slogdet(cov_q).logabsdet - np.linalg.slogdet(cov_p).logabsdet
-        if not self.shrinkage:
+        if self._corrected:
             inflation = (m - 1) / (m - dim - 2)
             trace_, square_ = trace / inflation, square / inflation
             square_ -= trace_ / n + dim / m
@@ -508,13 +510,6 @@ class GaussianDivergence(DivergenceEstimator):
         at_q = 0.5 * (np.sum(w * v, axis=1) - np.sum(w @ cov_p * w, axis=1) - (w @ shift) ** 2)
         at_q = at_q - w @ shift
         return float(value), *((at_p, at_q) if first == 0 else (at_q, at_p))
-
-    def _singular_value(self, directions: tuple[int, ...]) -> float:
-        """Zero for equal supports of equal laws is not decidable from samples: inf or nan-free."""
-        same = np.array_equal(self.covariances_[0], self.covariances_[1]) and np.array_equal(
-            self.locations_[0], self.locations_[1]
-        )
-        return 0.0 if same and directions else math.inf
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Log ratio p(x) / q(x) of the fitted densities at new rows.

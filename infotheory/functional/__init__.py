@@ -12,6 +12,7 @@ from infotheory.functional._gaussian import (
     gaussian_scores,
     log_det_bias,
 )
+from infotheory.functional._mixed import mixed_ksg, mixed_ksg_pointwise
 from infotheory.functional._neighbors import (
     ksg,
     ksg_pointwise,
@@ -21,3 +22,9 @@ from infotheory.functional._neighbors import (
     neighbors_log_density,
     neighbors_log_ratio,
 )
+from infotheory.functional._contingency import (
+    discrete_mutual_information,
+    discrete_mutual_information_standard_error,
+)
+from infotheory.functional._counts import METHODS as COUNT_METHODS
+from infotheory.functional._counts import discrete_entropy, discrete_entropy_standard_error

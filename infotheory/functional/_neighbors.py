@@ -9,6 +9,7 @@ detached.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -137,7 +138,9 @@ def neighbors_log_ratio(
     -------
     array of shape (l,)
         :math:`d \ln(\nu_k / \rho_k) + \ln(m / n')`, n' = n - 1 for the rows of P and n
-        otherwise; in nats, differentiable. Infinite where a distance is zero.
+        otherwise; in nats, differentiable. Where either distance is zero (duplicates) it is
+        :math:`\psi(c_p) - \psi(c_q) + \ln(m / n')` from the counts within the larger
+        distance, without gradient.
 
     Notes
     -----
@@ -152,11 +155,35 @@ def neighbors_log_ratio(
     >>> neighbors_log_ratio(P, P, Q, 1).round(3)
     array([2.015, 1.792, 0.405])
     """
+    xp = array_namespace(X, P, Q)
     d = X.shape[1]
     own = P.shape[0] - (1 if X is P else 0)
     distance_p = _kth_distance(X, P, n_neighbors, metric)
     distance_q = _kth_distance(X, Q, n_neighbors, metric)
-    return d * (safe_log(distance_q) - safe_log(distance_p)) + math.log(Q.shape[0] / own)
+    offset = math.log(Q.shape[0] / own)
+    tied = (distance_p == 0) | (distance_q == 0)
+    values = d * (safe_log(distance_q) - safe_log(xp.where(tied, 1.0, distance_p))) + offset
+    if not bool(xp.any(tied)):
+        return values
+    radius = np.maximum(detached_numpy(distance_p), detached_numpy(distance_q))
+    counts = _counts_at_ties(X, P, Q, radius, detached_numpy(tied), metric)
+    return xp.where(tied, like((counts + offset).astype(radius.dtype), X), values)
+
+
+def _counts_at_ties(
+    X: Array, P: Array, Q: Array, radius: np.ndarray, tied: np.ndarray, metric: Metric
+) -> np.ndarray:
+    """psi(c_p) - psi(c_q) within ``radius`` at the rows that are tied, zero elsewhere."""
+    from infotheory._xp._neighbors import count_within
+
+    query = detached_numpy(X)[tied]
+    radius = radius[tied]
+    c_p = count_within(detached_numpy(P), radius, metric=metric, strict=False, query=query)
+    c_p = c_p - (1 if X is P else 0)
+    c_q = count_within(detached_numpy(Q), radius, metric=metric, strict=False, query=query)
+    values = np.zeros(len(tied))
+    values[tied] = digamma(np.maximum(c_p, 1)) - digamma(np.maximum(c_q, 1))
+    return values
 
 
 def neighbors_divergence(
@@ -174,7 +201,7 @@ def neighbors_divergence(
     Returns
     -------
     0-d array
-        KL(p || q) in nats; differentiable. Infinite where a distance is zero (duplicates).
+        KL(p || q) in nats; differentiable. Duplicates as in :func:`neighbors_log_ratio`.
 
     Notes
     -----
@@ -248,6 +275,35 @@ def neighbors_js_pointwise(
 # --------------------------------------------------------------------------- mutual information
 
 
+def joint_neighbors(
+    parts: Sequence[np.ndarray], k: int, metric: Metric, query: Sequence[np.ndarray] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and indices of the k neighbours in the joint space of ``parts``."""
+    from infotheory._xp._neighbors import nearest
+
+    groups = tuple(part.shape[1] for part in parts)
+    rows = None if query is None else np.hstack(query)
+    return nearest(np.hstack(parts), k, metric=metric, groups=groups, query=rows)
+
+
+def counts_below(
+    parts: Sequence[np.ndarray],
+    radius: np.ndarray,
+    metric: Metric,
+    query: Sequence[np.ndarray] | None,
+    *,
+    strict: bool = True,
+) -> np.ndarray:
+    """Rows within ``radius`` in the space of ``parts``, a row's own index not counted."""
+    from infotheory._xp._neighbors import count_within
+
+    groups = tuple(part.shape[1] for part in parts)
+    rows = None if query is None else np.hstack(query)
+    return count_within(
+        np.hstack(parts), radius, metric=metric, strict=strict, groups=groups, query=rows
+    )
+
+
 def ksg_pointwise(
     X: Array,
     Y: Array,
@@ -256,6 +312,7 @@ def ksg_pointwise(
     condition: Array | None = None,
     variant: Literal[1, 2] = 1,
     metric: Metric = "chebyshev",
+    query: Sequence[Array] | None = None,
 ) -> Array:
     r"""One value a row whose mean is the KSG estimate of mutual information.
 
@@ -271,19 +328,22 @@ def ksg_pointwise(
         by the k neighbours.
     metric : {"chebyshev", "euclidean"}
         Within each variable; the joint distance is the largest of them.
+    query : sequence of arrays of shapes (l, d), (l, e) and, with a condition, (l, f), optional
+        New rows at which to evaluate; the rows themselves, each left out, when None.
 
     Returns
     -------
-    array of shape (n,)
+    array of shape (n,) or (l,)
         Nats; detached, because it is made of counts.
 
     Notes
     -----
     Variant 1 gives :math:`\psi(k) + \psi(n) - \psi(n_x + 1) - \psi(n_y + 1)`, and with a
-    condition :math:`\psi(k) + \psi(n_z + 1) - \psi(n_{xz} + 1) - \psi(n_{yz} + 1)`. The mean is
-    at most :math:`\psi(n) - \psi(k)`. Complexity about :math:`O(n \ln n)` in low dimension,
-    :math:`O(n^2 d)` above. Sources: Kraskov, Stögbauer and Grassberger (2004),
-    arXiv:cond-mat/0305641; Frenzel and Pompe (2007), doi:10.1103/PhysRevLett.99.204101.
+    condition :math:`\psi(k) + \psi(n_z + 1) - \psi(n_{xz} + 1) - \psi(n_{yz} + 1)`; at new rows
+    n + 1 stands for n. The mean is at most :math:`\psi(n) - \psi(k)`. Complexity about
+    :math:`O(n \ln n)` in low dimension, :math:`O(n^2 d)` above. Sources: Kraskov, Stögbauer and
+    Grassberger (2004), arXiv:cond-mat/0305641; Frenzel and Pompe (2007),
+    doi:10.1103/PhysRevLett.99.204101.
 
     Examples
     --------
@@ -293,48 +353,53 @@ def ksg_pointwise(
     >>> ksg_pointwise(x, x, 1).round(3)
     array([0.506, 0.506, 0.506, 0.506, 0.506])
     """
-    from infotheory._xp._neighbors import count_within, nearest
-
     parts = [detached_numpy(part) for part in (X, Y, condition) if part is not None]
-    n = parts[0].shape[0]
-    groups = tuple(part.shape[1] for part in parts)
-    distances, indices = nearest(np.hstack(parts), n_neighbors, metric=metric, groups=groups)
+    rows = None if query is None else [detached_numpy(part) for part in query]
     k = n_neighbors
+    distances, indices = joint_neighbors(parts, k, metric, rows)
+    total = len(parts[0]) + (0 if rows is None else 1)
+    chosen = list(zip(parts, rows or [None] * len(parts), strict=True))
+
+    def psi(radius: np.ndarray, *which: int, strict: bool = True) -> np.ndarray:
+        places = None if rows is None else [rows[i] for i in which]
+        counts = counts_below([parts[i] for i in which], radius, metric, places, strict=strict)
+        return digamma(counts + (1 if strict else 0))
+
     if variant == 2:
-        values = np.full(n, digamma(k) - 1 / k + digamma(n))
-        for part in parts:
-            radius = _reach(part, indices, metric)
-            values -= digamma(count_within(part, radius, metric=metric, strict=False))
-        return like(values, X)
-    radius = distances[:, k - 1]
-
-    def psi(*chosen: np.ndarray) -> np.ndarray:
-        sizes = tuple(c.shape[1] for c in chosen)
-        counts = count_within(
-            np.hstack(chosen), radius, metric=metric, strict=True, groups=sizes
+        values = (
+            digamma(k)
+            - 1 / k
+            + digamma(total)
+            - sum(
+                psi(_reach(part, at, indices, metric), i, strict=False)
+                for i, (part, at) in enumerate(chosen)
+            )
         )
-        return digamma(counts + 1)
-
-    if condition is None:
-        values = digamma(k) + digamma(n) - psi(parts[0]) - psi(parts[1])
+    elif condition is None:
+        radius = distances[:, k - 1]
+        values = digamma(k) + digamma(total) - psi(radius, 0) - psi(radius, 1)
     else:
-        x, y, z = parts
-        values = digamma(k) + psi(z) - psi(x, z) - psi(y, z)
+        radius = distances[:, k - 1]
+        values = digamma(k) + psi(radius, 2) - psi(radius, 0, 2) - psi(radius, 1, 2)
     return like(values, X)
 
 
-def _reach(part: np.ndarray, indices: np.ndarray, metric: Metric) -> np.ndarray:
-    """Largest distance within one variable over the joint neighbours, column by column."""
-    reach = np.zeros(len(part))
+def _reach(
+    part: np.ndarray, query: np.ndarray | None, indices: np.ndarray, metric: Metric
+) -> np.ndarray:
+    """Largest distance within one variable over the joint neighbours."""
+    centre = part if query is None else query
+    reach = np.zeros(len(centre))
     for column in indices.T:
-        difference = part - part[column]
+        difference = centre - part[column]
         if metric == "chebyshev":
             distance = np.abs(difference).max(axis=1)
         else:
-            distance = np.zeros(len(part))
-            for j in range(part.shape[1]):
-                distance += difference[:, j] * difference[:, j]
-            distance = np.sqrt(distance)
+            # Summed column by column, as the counts are, so that the comparison is exact.
+            square = difference[:, 0] ** 2
+            for j in range(1, difference.shape[1]):
+                square = square + difference[:, j] ** 2
+            distance = np.sqrt(square)
         reach = np.maximum(reach, distance)
     return reach
 

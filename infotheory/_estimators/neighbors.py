@@ -1,0 +1,673 @@
+"""Entropy, divergence and mutual information by nearest neighbours."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from scipy.special import digamma
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from infotheory._base import DivergenceEstimator, EntropyEstimator, MutualInformationEstimator
+from infotheory._validation import Variable
+from infotheory._xp._codes import joint_codes
+from infotheory.functional import (
+    gaussian_entropy,
+    gaussian_scores,
+    ksg_pointwise,
+    mixed_ksg_pointwise,
+    neighbors_js_pointwise,
+    neighbors_log_density,
+    neighbors_log_ratio,
+)
+
+_COMMON: dict = {
+    "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+    "metric": [StrOptions({"chebyshev", "euclidean"})],
+}
+_MARGINS = [StrOptions({"standardize", "gaussianize"}), None]
+# Draws of the reference law in a bias estimate; its noise is then a fraction of the spread.
+_N_REFERENCE = 8
+
+
+def _check_neighbors(k: int, values: np.ndarray, who: str) -> None:
+    n, dim = values.shape
+    if k >= n:
+        raise ValueError(
+            f"n_neighbors must be smaller than the number of rows of {who}, got n_neighbors = {k} "
+            f"and n_samples = {n} (n_features = {dim}). Lower n_neighbors or pass more rows."
+        )
+
+
+def _normal_log_density(rows: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    centred = rows - mean
+    square = np.sum(centred * np.linalg.solve(covariance, centred.T).T, axis=1)
+    return -0.5 * square - (float(gaussian_entropy(covariance)) - 0.5 * len(mean))
+
+
+def _normal_like(values: np.ndarray, rng: np.random.RandomState, size: int) -> np.ndarray:
+    """Draws from the normal law with the covariance of ``values``."""
+    covariance = np.atleast_2d(np.cov(values, rowvar=False))
+    spectrum, axes = np.linalg.eigh(covariance)
+    root = axes * np.sqrt(np.maximum(spectrum, 0))
+    return values.mean(axis=0) + rng.normal(size=(size, len(spectrum))) @ root.T
+
+
+class NeighborsEntropy(EntropyEstimator):
+    r"""Differential entropy by nearest neighbours (Kozachenko-Leonenko).
+
+    Parameters
+    ----------
+    n_neighbors : int
+        Small values have less bias and more variance.
+    metric : {"chebyshev", "euclidean"}
+
+    Attributes
+    ----------
+    entropy_ : float
+        Nats.
+    pointwise_ : ndarray of shape (n,)
+        Leave-one-out log density of each row; minus its mean is the entropy.
+    notes_ : tuple of str
+    n_features_in_ : int
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if X is not a finite real table or has no more than `n_neighbors` rows.
+
+    Notes
+    -----
+    The bias grows with the dimension and with heavy tails (-0.04 nats for a 3-d normal law at
+    n = 1 000). Intervals account for it with draws from a normal law of the same covariance.
+    Repeated rows make the estimate -inf, with a note: a law with atoms has no density.
+    Complexity about :math:`O(n \ln n)` in low dimension, :math:`O(n^2 d)` above. Source:
+    Kozachenko and Leonenko (1987); Kraskov, Stögbauer and Grassberger (2004),
+    arXiv:cond-mat/0305641.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory import NeighborsEntropy
+    >>> X = np.random.default_rng(0).normal(size=(5000, 1))
+    >>> print(f"{NeighborsEntropy().fit(X).entropy_:.2f}")  # truth 1.419
+    1.41
+    """
+
+    _parameter_constraints: dict = _COMMON
+    _bias_source = "normal samples of the same covariance"
+
+    def __init__(self, *, n_neighbors: int = 3, metric: str = "chebyshev") -> None:
+        self.n_neighbors = n_neighbors
+        self.metric = metric
+
+    def fit(self, X: Any, y: Any = None) -> NeighborsEntropy:
+        """Estimate the entropy; `y` is ignored.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : None
+
+        Returns
+        -------
+        NeighborsEntropy
+            The fitted estimator.
+        """
+        values = self._check_X(X).values
+        _check_neighbors(self.n_neighbors, values, "X")
+        self._fit_X = values
+        self.pointwise_ = neighbors_log_density(values, self.n_neighbors, metric=self.metric)
+        self.entropy_ = float(-np.mean(self.pointwise_))
+        notes = []
+        if np.any(np.ptp(values, axis=0) == 0):
+            self.entropy_ = -math.inf
+            notes.append(
+                "A column is constant: the law has no density and its differential entropy is -inf."
+            )
+        elif not math.isfinite(self.entropy_):
+            share = np.mean(~np.isfinite(self.pointwise_))
+            notes.append(
+                f"{share:.1%} of the rows have at least {self.n_neighbors} duplicates: a law with "
+                f"atoms has no density, and its differential entropy is -inf. Treat the values "
+                f"as symbols with a discrete estimator."
+            )
+        self.notes_ = tuple(notes)
+        return self
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log density at new rows by their k-th neighbour distance in the fitted sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (l, d)
+
+        Returns
+        -------
+        ndarray of shape (l,)
+            Nats.
+        """
+        from infotheory._xp._neighbors import nearest
+        from infotheory.functional._neighbors import log_ball_volume
+
+        values = self._check_X(X, reset=False).values
+        k, (n, d) = self.n_neighbors, self._fit_X.shape
+        distance = nearest(self._fit_X, k, metric=self.metric, query=values)[0][:, k - 1]
+        constant = digamma(k) - digamma(n + 1) - log_ball_volume(d, self.metric)
+        with np.errstate(divide="ignore"):
+            return constant - d * np.log(distance)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean log density of new rows; higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (l, d)
+        y : None
+
+        Returns
+        -------
+        float
+            Nats a row.
+        """
+        return float(np.mean(self.score_samples(X)))
+
+    def _bias(self, rng: np.random.RandomState) -> float:
+        mean = self._fit_X.mean(axis=0)
+        covariance = np.atleast_2d(np.cov(self._fit_X, rowvar=False))
+        if np.linalg.eigvalsh(covariance)[0] < 1e-8 * np.trace(covariance):
+            return 0.0
+        errors = []
+        for _ in range(_N_REFERENCE):
+            draw = _normal_like(self._fit_X, rng, len(self._fit_X))
+            estimate = neighbors_log_density(draw, self.n_neighbors, metric=self.metric)
+            # The exact log densities at the same rows carry most of the sampling noise.
+            errors.append(np.mean(_normal_log_density(draw, mean, covariance) - estimate))
+        return float(np.mean(errors))
+
+
+class _Margins:
+    """The rescaling of one variable's real columns, fitted so that new rows go the same way.
+
+    Label columns become one coordinate on which different labels are ``far`` apart.
+    """
+
+    def __init__(self, variable: Variable, margins: str | None) -> None:
+        self.margins = margins
+        self.real = ~variable.is_label
+        self.reference = variable.values[:, self.real]
+        spread = self.reference.std(axis=0)
+        self.centre, self.scale = self.reference.mean(axis=0), np.where(spread == 0, 1, spread)
+
+    def numbers(self, variable: Variable) -> np.ndarray:
+        values = variable.values[:, self.real]
+        if self.margins == "standardize":
+            return (values - self.centre) / self.scale
+        if self.margins == "gaussianize" and values.shape[1]:
+            return gaussian_scores(values, self.reference)
+        return values
+
+
+def _constant_notes(*variables: Variable) -> list[str]:
+    return [
+        f"{v.name} is constant: it shares no information with anything."
+        for v in variables
+        if np.all(np.ptp(v.values, axis=0) == 0)
+    ]
+
+
+def _duplicate_notes(parts: list[np.ndarray], k: int) -> list[str]:
+    _, counts = np.unique(np.hstack(parts), axis=0, return_counts=True)
+    share = counts[counts > k].sum() / counts.sum()
+    if not share:
+        return []
+    return [
+        f"{share:.1%} of the rows have at least {k} duplicates, for which KSG is not made; "
+        f"MixedKSG handles repeated values."
+    ]
+
+
+class KSG(MutualInformationEstimator):
+    r"""Mutual information by nearest neighbours (Kraskov-Stögbauer-Grassberger).
+
+    Parameters
+    ----------
+    n_neighbors : int
+        Small values have less bias and more variance.
+    variant : {1, 2}
+        1: counts inside the joint k-th distance. 2: counts inside the rectangle of the k
+        neighbours; it has less bias at strong dependence and no conditional form.
+    metric : {"chebyshev", "euclidean"}
+        Within each variable; the joint distance is the largest of them.
+    margins : {"standardize", "gaussianize"} or None
+        Rescale each column before the search: to unit variance, to normal scores (robust to
+        heavy tails), or not at all. None evaluates the published formula as it stands, with
+        strict counts, rows whose k-th neighbour is a duplicate included.
+
+    Attributes
+    ----------
+    mutual_information_ : float
+        Nats. May be negative.
+    pointwise_ : ndarray of shape (n,)
+        One value a fitted row, each left out; the mean is the estimate.
+    notes_ : tuple of str
+    n_features_in_ : int
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if an argument is not a finite real table, the lengths differ, there are no
+        more than `n_neighbors` rows, or a condition is given with ``variant=2``.
+
+    Notes
+    -----
+    The estimate is at most :math:`\psi(n) - \psi(k)` nats and falls short of strong dependence
+    well before (by 0.45 at 4 nats for n = 10 000); it also loses in high dimension (0.94 of 1.12
+    nats for 5 + 5 columns). Both are noted on the result. Complexity about :math:`O(n \ln n)`
+    in low dimension, :math:`O(n^2 d)` above. Sources: Kraskov, Stögbauer and Grassberger (2004),
+    arXiv:cond-mat/0305641; Frenzel and Pompe (2007), doi:10.1103/PhysRevLett.99.204101.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory import KSG
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(5000, 1))
+    >>> y = 0.6 * x + 0.8 * rng.normal(size=(5000, 1))
+    >>> print(f"{KSG().fit(x, y).mutual_information_:.2f}")  # truth 0.223
+    0.22
+    """
+
+    _parameter_constraints: dict = {
+        **_COMMON,
+        "variant": [Interval(Integral, 1, 2, closed="both")],
+        "margins": _MARGINS,
+    }
+    _bias_source = "normal samples of the same correlations"
+
+    def __init__(
+        self,
+        *,
+        n_neighbors: int = 3,
+        variant: int = 1,
+        metric: str = "chebyshev",
+        margins: str | None = "standardize",
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.variant = variant
+        self.metric = metric
+        self.margins = margins
+
+    def fit(self, X: Any, y: Any, *, condition: Any = None) -> KSG:
+        """Estimate the mutual information.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,) or (n, e)
+        condition : array-like of shape (n,) or (n, f), optional
+            Estimate the information given this variable.
+
+        Returns
+        -------
+        KSG
+            The fitted estimator.
+        """
+        x, target, given = self._check_pair(X, y, condition)
+        _check_neighbors(self.n_neighbors, x.values, "X")
+        if given is not None and self.variant == 2:
+            raise ValueError(
+                "variant=2 has no conditional form, got variant = 2 with a condition. "
+                "Use variant=1."
+            )
+        variables = [v for v in (x, target, given) if v is not None]
+        self._margins = [_Margins(v, self.margins) for v in variables]
+        self._parts = [m.numbers(v) for m, v in zip(self._margins, variables, strict=True)]
+        self.pointwise_ = self._rows(self._parts)
+        notes = _constant_notes(x, target)
+        if notes and self.margins is not None:
+            self.pointwise_ = np.zeros(x.n_samples)
+        self.mutual_information_ = float(np.mean(self.pointwise_))
+        if all(v.kind == "mixed" for v in variables):
+            notes += _duplicate_notes(self._parts, self.n_neighbors)
+        ceiling = float(digamma(x.n_samples) - digamma(self.n_neighbors))
+        if self.mutual_information_ > 0.7 * ceiling:
+            notes.append(
+                f"KSG can return at most psi(n) - psi(k) = {ceiling:.2f} nats here, and falls "
+                f"short well before; the truth may be larger."
+            )
+        self.notes_ = tuple(notes)
+        return self
+
+    def _rows(self, parts: list[np.ndarray], query: list[np.ndarray] | None = None) -> np.ndarray:
+        return ksg_pointwise(
+            parts[0],
+            parts[1],
+            self.n_neighbors,
+            condition=parts[2] if len(parts) > 2 else None,
+            variant=self.variant,  # pyright: ignore[reportArgumentType]
+            metric=self.metric,  # pyright: ignore[reportArgumentType]
+            query=query,
+        )
+
+    def pointwise(self, X: Any, y: Any, *, condition: Any = None) -> np.ndarray:
+        """Log ratio p(x, y) / p(x) p(y) at new rows, by counts among the fitted rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (l, d)
+        y : array-like of shape (l,) or (l, e)
+        condition : array-like of shape (l,) or (l, f), optional
+            Required if the fit had one.
+
+        Returns
+        -------
+        ndarray of shape (l,)
+            Nats.
+        """
+        variables = [v for v in self._check_pair(X, y, condition, reset=False) if v is not None]
+        return self._rows(self._parts, _new_rows(self._margins, variables))
+
+    def _bias(self, rng: np.random.RandomState) -> float:
+        dims = [part.shape[1] for part in self._parts]
+        joint = np.hstack(self._parts)
+        covariance = np.atleast_2d(np.cov(joint, rowvar=False))
+        if np.linalg.eigvalsh(covariance)[0] < 1e-8 * np.trace(covariance):
+            return 0.0
+        errors = []
+        for _ in range(_N_REFERENCE):
+            draw = _normal_like(joint, rng, len(joint))
+            estimate = np.mean(self._rows(np.split(draw, np.cumsum(dims)[:-1], axis=1)))
+            # The exact log ratios at the same rows carry most of the sampling noise.
+            errors.append(estimate - np.mean(_normal_log_ratio(draw, joint, covariance, dims)))
+        return float(np.mean(errors))
+
+
+def _new_rows(margins: list[_Margins], variables: list[Variable]) -> list[np.ndarray]:
+    if len(margins) != len(variables):
+        raise ValueError(
+            f"condition was {'given' if len(margins) == 3 else 'absent'} in fit and must be here "
+            f"too: pass as many variables as the estimator was fitted with ({len(margins)})."
+        )
+    return [m.numbers(v) for m, v in zip(margins, variables, strict=True)]
+
+
+def _normal_log_ratio(
+    rows: np.ndarray, sample: np.ndarray, covariance: np.ndarray, dims: list[int]
+) -> np.ndarray:
+    """Log p(x, y) / p(x) p(y), or its conditional form, of the normal law with ``covariance``."""
+    centred = rows - sample.mean(axis=0)
+    blocks = np.split(np.arange(sum(dims)), np.cumsum(dims)[:-1])
+    x, y = blocks[:2]
+    z = blocks[2] if len(blocks) > 2 else np.array([], dtype=int)
+    total = np.zeros(len(rows))
+    for sign, chosen in ((1, np.r_[x, y, z]), (-1, np.r_[x, z]), (-1, np.r_[y, z]), (1, z)):
+        if len(chosen):
+            block = covariance[np.ix_(chosen, chosen)]
+            total += sign * _normal_log_density(centred[:, chosen], np.zeros(len(chosen)), block)
+    return total
+
+
+class MixedKSG(MutualInformationEstimator):
+    r"""Mutual information of mixed data: real numbers, repeated numbers and labels together.
+
+    Parameters
+    ----------
+    n_neighbors : int
+    metric : {"chebyshev", "euclidean"}
+    margins : {"standardize", "gaussianize"} or None
+        Rescaling of the real columns, as in :class:`KSG`.
+
+    Attributes
+    ----------
+    mutual_information_ : float
+        Nats. May be negative.
+    pointwise_ : ndarray of shape (n,)
+        One value a fitted row, each left out; the mean is the estimate.
+    notes_ : tuple of str
+    n_features_in_ : int
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if a real column holds missing or infinite values, a label is missing, the
+        lengths differ, or there are no more than `n_neighbors` rows.
+
+    Notes
+    -----
+    Columns of text, categories, booleans and integers are labels: only equal labels are
+    neighbours. Floating columns are numbers, which may repeat (atoms, zero inflation, rounded
+    values); pass integers as floats to have them treated as numbers. A row whose labels no other
+    row shares contributes 0, with a note. Same ceiling and complexity as :class:`KSG`. Sources:
+    Gao, Kannan, Oh and Viswanath (2017), arXiv:1709.06212; Ross (2014),
+    doi:10.1371/journal.pone.0087357; Mesner and Shalizi (2020), arXiv:1912.03387.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory import MixedKSG
+    >>> rng = np.random.default_rng(0)
+    >>> label = rng.integers(0, 5, size=5000)
+    >>> x = label + 2 * rng.uniform(size=5000)
+    >>> print(f"{MixedKSG().fit(x.reshape(-1, 1), label).mutual_information_:.2f}")  # truth 1.055
+    1.05
+    """
+
+    _accepts_labels = True
+    _parameter_constraints: dict = {**_COMMON, "margins": _MARGINS}
+
+    def __init__(
+        self,
+        *,
+        n_neighbors: int = 3,
+        metric: str = "chebyshev",
+        margins: str | None = "standardize",
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.metric = metric
+        self.margins = margins
+
+    def fit(self, X: Any, y: Any, *, condition: Any = None) -> MixedKSG:
+        """Estimate the mutual information.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,) or (n, e)
+        condition : array-like of shape (n,) or (n, f), optional
+            Estimate the information given this variable.
+
+        Returns
+        -------
+        MixedKSG
+            The fitted estimator.
+        """
+        x, target, given = self._check_pair(X, y, condition, discrete=None)
+        _check_neighbors(self.n_neighbors, x.values, "X")
+        variables = [v for v in (x, target, given) if v is not None]
+        margins = [_Margins(v, self.margins) for v in variables]
+        numbers = [m.numbers(v) for m, v in zip(margins, variables, strict=True)]
+        far = 4 * (1 + sum(float(np.ptp(part, axis=0).sum()) for part in numbers))
+        parts = [
+            np.column_stack([part, far * _label_code(v)]) if v.is_label.any() else part
+            for part, v in zip(numbers, variables, strict=True)
+        ]
+        self.pointwise_ = mixed_ksg_pointwise(
+            parts[0],
+            parts[1],
+            self.n_neighbors,
+            condition=parts[2] if len(parts) > 2 else None,
+            metric=self.metric,  # pyright: ignore[reportArgumentType]
+            far=far if any(v.is_label.any() for v in variables) else math.inf,
+        )
+        notes = _constant_notes(x, target)
+        if notes:
+            self.pointwise_ = np.zeros(x.n_samples)
+        self.mutual_information_ = float(np.mean(self.pointwise_))
+        notes += self._lonely_notes(variables)
+        self.notes_ = tuple(notes)
+        return self
+
+    @staticmethod
+    def _lonely_notes(variables: list[Variable]) -> list[str]:
+        labels = [_label_code(v) for v in variables if v.is_label.any()]
+        if not labels or all(v.is_label.all() for v in variables):
+            return []
+        _, counts = np.unique(np.column_stack(labels), axis=0, return_counts=True)
+        lonely = int(np.count_nonzero(counts == 1))
+        if not lonely:
+            return []
+        return [
+            f"{lonely} of {variables[0].n_samples} rows carry labels that no other row shares; "
+            f"they contribute 0. If the labels are numbers, pass them as floats."
+        ]
+
+
+def _label_code(variable: Variable) -> np.ndarray:
+    """All label columns of a variable as one code."""
+    labels = [i for i, size in enumerate(variable.n_symbols) if size]
+    if len(labels) == 1:
+        return variable.columns[labels[0]]
+    columns = [variable.columns[i] for i in labels]
+    return joint_codes(columns, [variable.n_symbols[i] for i in labels])[0]
+
+
+class NeighborsDivergence(DivergenceEstimator):
+    r"""Divergence of two samples by nearest neighbours.
+
+    Parameters
+    ----------
+    kind : {"kl", "reverse-kl", "jeffreys", "js"}
+        Jeffreys is the sum of the first two. "js" gives the samples equal weights whatever
+        their sizes, and equals the mixed estimate of I(X; label) for equal sizes.
+    n_neighbors : int
+    metric : {"chebyshev", "euclidean"}
+
+    Attributes
+    ----------
+    divergence_ : float
+        Nats. P is ``classes_[0]``, Q is ``classes_[1]``. May be negative.
+    classes_ : ndarray of shape (2,)
+    notes_ : tuple of str
+    n_features_in_ : int
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if X is not a finite real table, `y` has not exactly two classes, or a sample
+        has no more than `n_neighbors` rows.
+
+    Notes
+    -----
+    Columns are scaled to the unit variance of the stacked sample for the search, which changes
+    no divergence. Biased upward in high dimension (0.2 nats of 0.84 for 8-d normal laws at n =
+    5 000); intervals account for it with draws from normal laws of the same moments. Complexity
+    about :math:`O((n + m) \ln(n + m))` in low dimension, :math:`O((n + m)^2 d)` above. Sources:
+    Wang, Kulkarni and Verdú (2009), doi:10.1109/TIT.2009.2016060; Ross (2014),
+    doi:10.1371/journal.pone.0087357.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory import NeighborsDivergence, two_samples
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = two_samples(rng.normal(size=(3000, 1)), rng.normal(1.0, size=(3000, 1)))
+    >>> print(f"{NeighborsDivergence().fit(X, y).divergence_:.1f}")  # truth 0.5
+    0.5
+    """
+
+    _parameter_constraints: dict = {
+        "kind": [StrOptions({"kl", "reverse-kl", "jeffreys", "js"})],
+        **_COMMON,
+    }
+    _bias_source = "normal samples of the same moments"
+
+    def __init__(
+        self, *, kind: str = "kl", n_neighbors: int = 3, metric: str = "chebyshev"
+    ) -> None:
+        self.kind = kind
+        self.n_neighbors = n_neighbors
+        self.metric = metric
+
+    def fit(self, X: Any, y: Any) -> NeighborsDivergence:
+        """Estimate the divergence.
+
+        Parameters
+        ----------
+        X : array-like of shape (n + m, d)
+        y : array-like of shape (n + m,)
+            Which sample each row came from: two classes.
+
+        Returns
+        -------
+        NeighborsDivergence
+            The fitted estimator.
+        """
+        x, in_q = self._check_two_samples(X, y)
+        values = x.values
+        spread = values.std(axis=0)
+        self._scale = np.where(spread == 0, 1, spread)
+        self._p, self._q = values[~in_q] / self._scale, values[in_q] / self._scale
+        for part, label in ((self._p, self.classes_[0]), (self._q, self.classes_[1])):
+            _check_neighbors(self.n_neighbors, part, f"class {label} of y")
+        self.divergence_ = self._value(self._p, self._q)
+        notes = []
+        if x.kind == "mixed":
+            repeats = len(values) - len(np.unique(values, axis=0))
+            if repeats:
+                notes.append(
+                    f"{repeats / len(values):.1%} of the rows repeat another one; ratios there "
+                    f"come from counts. If the values are symbols, use a discrete estimator."
+                )
+        self.notes_ = tuple(notes)
+        return self
+
+    def _value(self, P: np.ndarray, Q: np.ndarray) -> float:
+        if self.kind == "js":
+            at_p, at_q = neighbors_js_pointwise(P, Q, self.n_neighbors, metric=self.metric)
+            return float(0.5 * np.mean(at_p) + 0.5 * np.mean(at_q))
+        ways = {"kl": ((P, Q),), "reverse-kl": ((Q, P),), "jeffreys": ((P, Q), (Q, P))}
+        return float(
+            sum(
+                np.mean(neighbors_log_ratio(a, a, b, self.n_neighbors, metric=self.metric))
+                for a, b in ways[self.kind]
+            )
+        )
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log ratio p(x) / q(x) at new rows by k-th neighbour distances in the two samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (l, d)
+
+        Returns
+        -------
+        ndarray of shape (l,)
+            Nats.
+        """
+        values = self._check_X(X, reset=False).values / self._scale
+        return neighbors_log_ratio(values, self._p, self._q, self.n_neighbors, metric=self.metric)
+
+    def _bias(self, rng: np.random.RandomState) -> float:
+        moments = [(p.mean(axis=0), np.atleast_2d(np.cov(p, rowvar=False))) for p in self._parts()]
+        if self.kind == "js" or any(
+            np.linalg.eigvalsh(c)[0] < 1e-8 * np.trace(c) for _, c in moments
+        ):
+            return 0.0  # no closed form, or no density
+        errors = []
+        for _ in range(_N_REFERENCE):
+            draws = [_normal_like(p, rng, len(p)) for p in self._parts()]
+            exact = 0.0
+            for first in {"kl": (0,), "reverse-kl": (1,), "jeffreys": (0, 1)}[self.kind]:
+                log_p, log_q = (
+                    _normal_log_density(draws[first], *moments[i]) for i in (first, 1 - first)
+                )
+                exact += float(np.mean(log_p - log_q))
+            errors.append(self._value(*draws) - exact)
+        return float(np.mean(errors))
+
+    def _parts(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._p, self._q
