@@ -11,10 +11,13 @@ Array = Any
 
 
 def array_namespace(*arrays: Array) -> Any:
-    """The array API namespace shared by ``arrays``; Python scalars are ignored."""
-    return array_api_compat.array_namespace(
-        *(a for a in arrays if not isinstance(a, (int, float, type(None))))
-    )
+    """The array API namespace shared by ``arrays``.
+
+    Python scalars are ignored, and so are NumPy's beside an array: a sum may be one, and a
+    parameter may be one. Alone they are NumPy arrays.
+    """
+    found = [a for a in arrays if not isinstance(a, (int, float, type(None), np.generic))]
+    return array_api_compat.array_namespace(*(found or arrays))
 
 
 def detached_numpy(x: Array) -> np.ndarray:

@@ -191,8 +191,8 @@ def gaussian_renyi_divergence(
     >>> import numpy as np
     >>> from infotheory.functional import gaussian_renyi_divergence
     >>> zero, one, unit = np.zeros(1), np.ones(1), np.eye(1)
-    >>> print(gaussian_renyi_divergence(zero, unit, one, unit, 0.5))
-    0.25
+    >>> print(f"{gaussian_renyi_divergence(zero, unit, one, unit, 0.5):.4f}")
+    0.2500
     """
     mixed = order * covariance_q + (1 - order) * covariance_p
     log_dets = (
@@ -226,8 +226,9 @@ def gaussian_cauchy_schwarz_divergence(
     --------
     >>> import numpy as np
     >>> from infotheory.functional import gaussian_cauchy_schwarz_divergence
-    >>> print(gaussian_cauchy_schwarz_divergence(np.zeros(1), np.eye(1), np.ones(1), np.eye(1)))
-    0.5
+    >>> zero, one, unit = np.zeros(1), np.ones(1), np.eye(1)
+    >>> print(f"{gaussian_cauchy_schwarz_divergence(zero, unit, one, unit):.4f}")
+    0.5000
     """
     d = covariance_p.shape[-1]
     total = covariance_p + covariance_q

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from infotheory._xp._namespace import Array, array_namespace
-from infotheory._xp._special import logsumexp
+from infotheory._xp._special import logsumexp, safe_log
 from infotheory.functional._pmf_divergence import _common_logs, _escapes, kl_divergence
 
 # Nearer to order 1 the sum of powers is 1 to a few digits, and dividing its distance from 1 by
@@ -27,6 +27,15 @@ def _excess(p: Array, q: Array, order: float) -> Array:
     both, log_p, log_q = _common_logs(p, q)
     linear = xp.where((q != 0) == (order > 1), -p, 0.0)
     return xp.sum(xp.where(both, p * xp.expm1((order - 1) * (log_p - log_q)), linear), axis=-1)
+
+
+def _covered(p: Array, q: Array) -> Array:
+    """The mass of q where p has some: order 0, whose slope in q is finite also at q = 0.
+
+    Adding 0 p keeps nan, and gives p a gradient of 0 instead of none.
+    """
+    xp = array_namespace(p, q)
+    return xp.sum(xp.where(p != 0, q + 0.0 * p, 0.0), axis=-1)
 
 
 def renyi_divergence(p: Array, q: Array, order: float) -> Array:
@@ -67,6 +76,8 @@ def renyi_divergence(p: Array, q: Array, order: float) -> Array:
     """
     if order == 1:
         return kl_divergence(p, q)
+    if order == 0:
+        return 0.0 - safe_log(_covered(p, q))
     xp = array_namespace(p, q)
     both, log_p, log_q = _common_logs(p, q)
     if math.isinf(order):
@@ -116,6 +127,8 @@ def tsallis_divergence(p: Array, q: Array, order: float) -> Array:
     """
     if order == 1:
         return kl_divergence(p, q)
+    if order == 0:
+        return 1.0 - _covered(p, q)
     xp = array_namespace(p, q)
     if math.isinf(order):
         limit = renyi_divergence(p, q, order)
