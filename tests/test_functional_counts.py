@@ -187,8 +187,8 @@ def nsb_by_mpmath(counts: list[int], size: int) -> float:
     table = {c: counts.count(c) for c in set(counts)}
     above = below = mpmath.mpf(0)
     with mpmath.workdps(50):
-        for step in range(-300, 301):
-            a = mpmath.exp(mpmath.mpf(step) / 10)
+        for step in range(-150, 151):
+            a = mpmath.exp(mpmath.mpf(step) / 5)
             total = n + size * a
             slope = size * mpmath.psi(1, size * a + 1) - mpmath.psi(1, a + 1)
             rising = mpmath.fprod(mpmath.rf(a, c) ** m for c, m in table.items())

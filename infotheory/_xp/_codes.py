@@ -91,9 +91,11 @@ def _append(
 def _encode_integers(x: np.ndarray) -> tuple[np.ndarray, int]:
     low, high = int(x.min()), int(x.max())
     if high - low < max(2**16, 4 * x.size):
-        x = (x - x.dtype.type(low)).astype(np.int64, copy=False) if low else x
+        x = (x - x.dtype.type(low)).astype(np.int64, copy=False)
         used = np.zeros(high - low + 1, dtype=bool)
         used[x] = True
+        if used.all():
+            return x, high - low + 1
         rank = np.cumsum(used, dtype=np.int64) - 1
         return rank[x], int(rank[-1]) + 1
     found = _encode_few(x)

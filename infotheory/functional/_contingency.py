@@ -80,8 +80,8 @@ def discrete_mutual_information(
     Notes
     -----
     H(X) + H(Y) - H(X, Y), and H(X, Z) + H(Y, Z) - H(X, Y, Z) - H(Z) given Z. At independence in
-    a 30 x 30 table with n = 1 000 the mean is .490 for "plugin", .218 for "miller-madow", .036
-    for "grassberger" and within .003 of 0 for "chao-wang-jost".
+    a 30 x 30 table with n = 1 000 the mean is .49 for "plugin", .22 for "miller-madow", .04 for
+    "grassberger" and .00 for "chao-wang-jost".
 
     Tables hold their non-empty cells alone. O(n) while the product of the numbers of symbols is
     below 4 n (or 65 536), O(n log n) beyond; memory O(n) always.
@@ -135,7 +135,7 @@ def discrete_mutual_information_standard_error(
     Notes
     -----
     The two agree where every cell was seen often, independence included. In an independent
-    30 x 30 table with n = 1 000 the standard deviation of "chao-wang-jost" is .036; the jackknife
+    30 x 30 table with n = 1 000 the standard deviation of "chao-wang-jost" is .034; the jackknife
     says .061, the analytic formula .016.
 
     Examples
