@@ -58,16 +58,16 @@ def xlogy(x: Array, y: Array) -> Array:
 def logsumexp(x: Array, *, axis: int | tuple[int, ...] | None = None) -> Array:
     """log(sum(exp(x))) along ``axis`` without overflow; -inf for a row of -inf.
 
-    The gradient of a row that is -inf throughout is zero, where the usual formula gives nan.
+    The gradient of a row whose result is not finite is zero, where the usual formula gives nan.
     """
     xp = array_namespace(x)
     x = as_float(x)
     axes: Any = tuple(range(x.ndim)) if axis is None else axis
     top = xp.max(x, axis=axes, keepdims=True)
+    if hasattr(top, "detach"):
+        top = top.detach()
     finite = xp.isfinite(top)
     shift = xp.where(finite, top, 0.0)
-    if hasattr(shift, "detach"):
-        shift = shift.detach()
     terms = xp.exp(xp.where(finite, x - shift, -xp.inf))
     total = xp.sum(xp.where(finite, terms, 0.0), axis=axes, keepdims=True)
     result = xp.where(finite, xp.log(xp.where(finite, total, 1.0)) + shift, top)

@@ -279,6 +279,7 @@ def gaussian_scores(X: Array, reference: Array | None = None) -> Array:
     Parameters
     ----------
     X : array of shape (l, d)
+        Without nan, which would rank last.
     reference : array of shape (n, d), optional
         Rank the rows of X among these; among themselves when None.
 
