@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import ClassifierTags
+from sklearn.utils.validation import check_is_fitted
 
 from infotheory._validation import (
     Variable,
@@ -60,6 +61,8 @@ class _Shape(BaseEstimator):
     def _check_X(self, X: Any, *, discrete: bool | None = False, reset: bool = True) -> Variable:
         if reset:
             self._validate_params()
+        else:
+            check_is_fitted(self)
         minimum = 2 if reset else 1
         return describe(
             X,
