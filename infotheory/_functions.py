@@ -376,7 +376,10 @@ def _paired(
     x, target = variables[:2]
     given = variables[2] if condition is not None else None
     if isinstance(estimator, str) and estimator == "auto":
-        chosen, why = choose_mutual_information(x, target, given)
+        # A seed of its own, so that refits on subsamples and permutations agree.
+        rng = check_random_state(random_state)
+        random_state = rng
+        chosen, why = choose_mutual_information(x, target, given, rng.randint(2**31 - 1))
     else:
         chosen, why = named("mutual_information", estimator), None
     return _answer(

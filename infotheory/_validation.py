@@ -65,6 +65,19 @@ class Variable:
             return pairs[0]
         return joint_codes([codes for codes, _ in pairs], [size for _, size in pairs])
 
+    def column(self, j: int) -> Variable:
+        """One column as a variable of its own."""
+        kind = "discrete" if self.n_symbols[j] else _kind_of_numbers(self.columns[j : j + 1])
+        return Variable(
+            self.name,
+            self.columns[j : j + 1],
+            self.n_symbols[j : j + 1],
+            kind,
+            self.numbers[j : j + 1],
+            self.labels[j : j + 1],
+            None if self.feature_names is None else self.feature_names[j : j + 1],
+        )
+
     def aligned(self, reference: Variable) -> Variable:
         """The same rows with the codes of ``reference``; labels unknown there get new codes."""
         columns, sizes = [], []
@@ -356,9 +369,12 @@ def describe(
 
 
 def _feature_names(raw: Any) -> tuple[str, ...] | None:
-    if not _is_frame(raw):
+    if _is_frame(raw):
+        names = tuple(raw.columns)
+    elif hasattr(raw, "to_numpy") and hasattr(raw, "name"):
+        names = (raw.name,)
+    else:
         return None
-    names = tuple(raw.columns)
     return names if all(isinstance(name, str) for name in names) else None
 
 

@@ -14,10 +14,11 @@ from infotheory._base import DivergenceEstimator, EntropyEstimator, MutualInform
 from infotheory._validation import Variable
 from infotheory.functional import (
     COUNT_METHODS,
+    Jackknife,
     discrete_entropy,
-    discrete_entropy_standard_error,
+    discrete_entropy_jackknife,
     discrete_mutual_information,
-    discrete_mutual_information_standard_error,
+    discrete_mutual_information_jackknife,
 )
 
 _CATEGORIES = [None, Interval(Real, 1, None, closed="left")]
@@ -25,8 +26,9 @@ _COMMON: dict = {
     "method": [StrOptions(set(COUNT_METHODS))],
     "pseudocount": [None, Interval(Real, 0, None, closed="neither")],
 }
-# Good-Turing coverage below which the notes warn that symbols are missing.
-_LOW_COVERAGE = 0.9
+# Good-Turing coverage below which the notes warn that symbols are missing, and below which the
+# intervals were measured to fail for heavy tails.
+_LOW_COVERAGE, _VERY_LOW_COVERAGE = 0.9, 0.6
 
 
 def _coverage_notes(counts: np.ndarray, name: str) -> list[str]:
@@ -34,10 +36,13 @@ def _coverage_notes(counts: np.ndarray, name: str) -> list[str]:
     coverage = 1 - np.count_nonzero(counts == 1) / n
     if coverage >= _LOW_COVERAGE:
         return []
-    return [
-        f"{name} is undersampled: the rows seen cover about {max(coverage, 0):.0%} of its "
-        f"probability, so estimates lean on extrapolation and intervals may be too narrow."
-    ]
+    note = (
+        f"{name} is undersampled: the symbols seen cover about {max(coverage, 0):.0%} of its "
+        f"probability, and the estimate leans on extrapolation"
+    )
+    if coverage >= _VERY_LOW_COVERAGE:
+        return [note + "."]
+    return [note + "; if the tail is heavy it is too low and its interval too narrow."]
 
 
 def _check_categories(n_categories: float | None, seen: int, name: str) -> None:
@@ -95,6 +100,7 @@ class DiscreteEntropy(EntropyEstimator):
     """
 
     _accepts_labels = True
+    _bias_source = "the jackknife"
     _parameter_constraints: dict = {**_COMMON, "n_categories": _CATEGORIES}
 
     def __init__(
@@ -139,7 +145,10 @@ class DiscreteEntropy(EntropyEstimator):
         }
 
     def _standard_error(self) -> float:
-        return float(discrete_entropy_standard_error(self.counts_, **self._options()))
+        return float(discrete_entropy_jackknife(self.counts_, **self._options()).interval_error)
+
+    def _bias(self, rng: np.random.RandomState) -> float:
+        return float(discrete_entropy_jackknife(self.counts_, **self._options()).bias)
 
 
 class DiscreteMutualInformation(MutualInformationEstimator):
@@ -183,6 +192,7 @@ class DiscreteMutualInformation(MutualInformationEstimator):
     """
 
     _accepts_labels = True
+    _bias_source = "the jackknife"
     _parameter_constraints: dict = {**_COMMON, "n_categories": [*_CATEGORIES, "array-like"]}
 
     def __init__(
@@ -254,9 +264,13 @@ class DiscreteMutualInformation(MutualInformationEstimator):
         }
 
     def _standard_error(self) -> float:
-        return float(
-            discrete_mutual_information_standard_error(*self._codes[:2], **self._options())
-        )
+        return float(self._jackknife().interval_error)
+
+    def _bias(self, rng: np.random.RandomState) -> float:
+        return float(self._jackknife().bias)
+
+    def _jackknife(self) -> Jackknife:
+        return discrete_mutual_information_jackknife(*self._codes[:2], **self._options())
 
 
 class DiscreteDivergence(DivergenceEstimator):

@@ -12,6 +12,54 @@ from infotheory._xp._namespace import Array, array_namespace, detached_numpy, li
 from infotheory.functional._neighbors import Metric, counts_below, joint_neighbors
 
 
+def spread_atoms(X: Array, uniform: Array, reference: Array | None = None) -> Array:
+    r"""Spread each repeated value over the interval up to the midpoints to its neighbours.
+
+    Parameters
+    ----------
+    X : array of shape (l, d)
+        Real numbers, such as rounded measurements.
+    uniform : array of shape (l, d)
+        Independent draws from (0, 1), one a number.
+    reference : array of shape (n, d), optional
+        Take the distinct values, and whether a column repeats any, from here; from X when None.
+
+    Returns
+    -------
+    array of shape (l, d)
+        Columns without repeats as they are. Detached.
+
+    Notes
+    -----
+    The old value can be read back from the new one, and the rest is independent noise, so mutual
+    information with anything else is unchanged, exactly. What changes is that the law has a
+    density, which nearest neighbours need. Complexity :math:`O(d n \ln n)`. Source: the
+    distributional transform, Rüschendorf (2009), doi:10.1016/j.jspi.2009.05.030.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import spread_atoms
+    >>> X = np.array([[1.0], [2.0], [2.0], [4.0]])
+    >>> spread_atoms(X, np.full((4, 1), 0.5)).tolist()
+    [[1.0], [2.25], [2.25], [4.0]]
+    """
+    values, draws = detached_numpy(X), detached_numpy(uniform)
+    known = values if reference is None else detached_numpy(reference)
+    columns = []
+    for j in range(values.shape[1]):
+        atoms = np.unique(known[:, j])
+        if len(atoms) in (1, len(known)):
+            columns.append(values[:, j])
+            continue
+        middle = (atoms[1:] + atoms[:-1]) / 2
+        low = np.concatenate([[2 * atoms[0] - middle[0]], middle])
+        high = np.concatenate([middle, [2 * atoms[-1] - middle[-1]]])
+        place = np.clip(np.searchsorted(middle, values[:, j], side="right"), 0, len(atoms) - 1)
+        columns.append(low[place] + (high - low)[place] * draws[:, j])
+    return like(np.column_stack(columns), X)
+
+
 def mixed_ksg_pointwise(
     X: Array,
     Y: Array,
@@ -48,9 +96,10 @@ def mixed_ksg_pointwise(
 
     Notes
     -----
-    With :math:`\rho_i` the distance to the k-th neighbour: where :math:`\rho_i > 0` counts are
-    strict, as in the KSG estimate; where it is 0, k is the number of rows identical to row i and
-    counts are of identical values. All counts include the row itself:
+    With :math:`\rho_i` the distance to the k-th neighbour, counts are strict as in the KSG
+    estimate, except where :math:`\rho_i = 0` or further neighbours lie at that very distance
+    (atoms, rounded values): there the neighbourhood is closed, and k is the number of rows in
+    it. All counts include the row itself, but for k where counts are strict:
     :math:`\psi(\tilde k_i) + \ln n - \psi(n_x) - \psi(n_y)`, and with a condition
     :math:`\psi(\tilde k_i) - \psi(n_{xz}) - \psi(n_{yz}) + \psi(n_z)`. Complexity as
     :func:`ksg_pointwise`. Sources: Gao, Kannan, Oh and Viswanath (2017), arXiv:1709.06212;
@@ -67,13 +116,17 @@ def mixed_ksg_pointwise(
     parts = [detached_numpy(part) for part in (X, Y, condition) if part is not None]
     rows = None if query is None else [detached_numpy(part) for part in query]
     total = len(parts[0]) + (0 if rows is None else 1)
-    distances, _ = joint_neighbors(parts, n_neighbors, metric, rows)
-    close = np.count_nonzero(distances < far, axis=1)
+    # One neighbour more than asked for shows whether others tie with the k-th.
+    reach = min(n_neighbors + 1, len(parts[0]) - (rows is None))
+    distances, _ = joint_neighbors(parts, reach, metric, rows)
+    close = np.count_nonzero(distances[:, :n_neighbors] < far, axis=1)
     alone = close == 0
     radius = distances[np.arange(len(distances)), np.maximum(close, 1) - 1]
     if np.all(radius[~alone] == 0):
         radius, alone = np.zeros_like(radius), np.zeros_like(alone)
     tied = radius == 0
+    if reach > n_neighbors:
+        tied |= (distances[:, -1] == radius) & ~alone
 
     def count(*which: int) -> np.ndarray:
         """Rows in the neighbourhood, the row itself included."""
@@ -81,13 +134,14 @@ def mixed_ksg_pointwise(
         places = None if rows is None else [rows[i] for i in which]
         counts = counts_below(space, radius, metric, places)
         if tied.any():
-            same = counts_below(space, np.zeros_like(radius), metric, places, strict=False)
-            counts = np.where(tied, same, counts)
+            closed = counts_below(space, radius, metric, places, strict=False)
+            counts = np.where(tied, closed, counts)
         return counts + 1
 
-    everything = range(len(parts))
-    k = np.where(tied, count(*everything), np.maximum(close, 1)) if tied.any() else close
-    values = digamma(np.maximum(k, 1))
+    k = np.maximum(close, 1)
+    if tied.any():
+        k = np.where(tied, count(*range(len(parts))), k)
+    values = digamma(k)
     if condition is None:
         values = values + math.log(total) - digamma(count(0)) - digamma(count(1))
     else:
