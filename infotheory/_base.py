@@ -50,6 +50,8 @@ class _Shape(BaseEstimator):
 
     _accepts_labels = False  # whether text, categories and other labels are data here
     _parameter_constraints: dict = {}
+    # Where the laws of the quantity hold exactly, or not at all: infotheory.testing reads it.
+    _information_laws: dict[str, str | None] = {}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

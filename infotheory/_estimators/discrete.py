@@ -194,6 +194,7 @@ class DiscreteMutualInformation(MutualInformationEstimator):
     _accepts_labels = True
     _bias_source = "the jackknife"
     _parameter_constraints: dict = {**_COMMON, "n_categories": [*_CATEGORIES, "array-like"]}
+    _information_laws = {"symmetry": "exact"}
 
     def __init__(
         self,

@@ -116,6 +116,7 @@ class GaussianEntropy(EntropyEstimator):
     """
 
     _parameter_constraints: dict = {"shrinkage": _SHRINKAGE}
+    _information_laws = {"translation": "exact", "scale": "exact"}
 
     def __init__(self, *, shrinkage: float | str | None = None) -> None:
         self.shrinkage = shrinkage
@@ -238,6 +239,12 @@ class GaussianMutualInformation(MutualInformationEstimator):
     """
 
     _parameter_constraints: dict = {"copula": ["boolean"], "shrinkage": _SHRINKAGE}
+    _information_laws = {
+        "translation": "exact",
+        "scale": "exact",
+        "symmetry": "exact",
+        "pointwise-mean": "sampling",  # the rows do not carry the bias correction
+    }
 
     def __init__(self, *, copula: bool = False, shrinkage: float | str | None = None) -> None:
         self.copula = copula
@@ -430,6 +437,7 @@ class GaussianDivergence(DivergenceEstimator):
         "kind": [StrOptions({"kl", "reverse-kl", "jeffreys"})],
         "shrinkage": _SHRINKAGE,
     }
+    _information_laws = {"translation": "exact", "scale": "exact"}
 
     def __init__(self, *, kind: str = "kl", shrinkage: float | str | None = None) -> None:
         self.kind = kind

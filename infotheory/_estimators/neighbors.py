@@ -98,6 +98,7 @@ class NeighborsEntropy(EntropyEstimator):
     """
 
     _parameter_constraints: dict = _COMMON
+    _information_laws = {"translation": "exact", "scale": "exact"}
     _bias_source = "normal samples of the same covariance"
 
     def __init__(self, *, n_neighbors: int = 3, metric: str = "chebyshev") -> None:
@@ -299,6 +300,7 @@ class KSG(MutualInformationEstimator):
         "variant": [Interval(Integral, 1, 2, closed="both")],
         "margins": _MARGINS,
     }
+    _information_laws = {"translation": "exact", "symmetry": "exact"}
     _bias_source = "normal samples of the same correlations"
 
     def __init__(
@@ -638,6 +640,7 @@ class NeighborsDivergence(DivergenceEstimator):
         "kind": [StrOptions({"kl", "reverse-kl", "jeffreys", "js"})],
         **_COMMON,
     }
+    _information_laws = {"translation": "exact", "scale": "exact"}
     _bias_source = "normal samples of the same moments"
 
     def __init__(
