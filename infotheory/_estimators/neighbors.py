@@ -486,6 +486,7 @@ class MixedKSG(MutualInformationEstimator):
         "ties": [StrOptions({"atoms", "spread"})],
         "random_state": ["random_state"],
     }
+    _information_laws = {"translation": "exact", "symmetry": "exact", "integers": None}
 
     def __init__(
         self,
