@@ -15,6 +15,7 @@ from infotheory._estimators.automatic import (
     choose_entropy,
     choose_mutual_information,
     named,
+    recast_integers,
 )
 from infotheory._inference import confidence_interval, permutation_test, point_estimate
 from infotheory._validation import Variable, check_same_length, describe, two_samples
@@ -81,10 +82,11 @@ def entropy(
     x = describe(X, "X", discrete=discrete)
     if estimator == "auto":
         chosen, why = choose_entropy(x)
+        notes = [why]
     else:
-        chosen, why = named("entropy", estimator), None
+        chosen, notes = named("entropy", estimator), []
     return _answer(
-        chosen, x, None, None, why, base, confidence_level, 0, n_jobs, random_state, verbose=0
+        chosen, x, None, None, notes, base, confidence_level, 0, n_jobs, random_state, verbose=0
     )
 
 
@@ -325,17 +327,15 @@ def divergence(
     x = describe(X, "X", discrete=discrete)
     if estimator == "auto":
         chosen, why = choose_divergence(x, kind)
+        notes = [why]
     elif isinstance(estimator, str):
-        chosen, why = named("divergence", estimator, kind=kind), None
+        chosen, notes = named("divergence", estimator, kind=kind), []
     else:
-        chosen, why = named("divergence", estimator), None
-        if isinstance(chosen, DivergenceEstimator) and kind not in (
-            "kl",
-            chosen.get_params()["kind"],
-        ):
+        chosen, notes = named("divergence", estimator), []
+        if isinstance(chosen, DivergenceEstimator) and kind not in ("kl", chosen.kind):
             raise ValueError(
                 f"kind={kind!r} contradicts the estimator, whose own kind is "
-                f"{chosen.get_params()['kind']!r}. Set it there: "
+                f"{chosen.kind!r}. Set it there: "
                 f"{type(chosen).__name__}(kind={kind!r})."
             )
     return _answer(
@@ -343,7 +343,7 @@ def divergence(
         x,
         describe(y, "y"),
         None,
-        why,
+        notes,
         base,
         confidence_level,
         n_permutations,
@@ -373,21 +373,24 @@ def _paired(
         for (name, part), mask in zip(raw.items(), masks, strict=True)
     ]
     check_same_length(*variables)
-    x, target = variables[:2]
-    given = variables[2] if condition is not None else None
+    recast: list[str] = []
     if isinstance(estimator, str) and estimator == "auto":
         # A seed of its own, so that refits on subsamples and permutations agree.
         rng = check_random_state(random_state)
         random_state = rng
-        chosen, why = choose_mutual_information(x, target, given, rng.randint(2**31 - 1))
+        if discrete is None:
+            variables, recast = recast_integers(variables)
+        chosen, why = choose_mutual_information(variables, rng.randint(2**31 - 1))
+        notes = [why, *recast]
     else:
-        chosen, why = named("mutual_information", estimator), None
+        chosen, notes = named("mutual_information", estimator), []
+    x, target, *rest = variables
     return _answer(
         chosen,
         x,
         target,
-        given,
-        why,
+        rest[0] if rest else None,
+        notes,
         base,
         confidence_level,
         n_permutations,
@@ -414,7 +417,7 @@ def _answer(
     x: Variable,
     y: Variable | None,
     condition: Variable | None,
-    why: str | None,
+    notes: list[str],
     base: float | None,
     confidence_level: float | None,
     n_permutations: int,
@@ -457,9 +460,7 @@ def _answer(
             verbose=verbose,
         )
         estimate = replace(estimate, p_value=tested.p_value)
-    if why is not None:
-        estimate = replace(estimate, notes=(why, *estimate.notes))
-    return estimate.in_base(base)
+    return replace(estimate, notes=(*notes, *estimate.notes)).in_base(base)
 
 
 def check_base(base: float | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,14 @@ from infotheory._resampling import (
     subsamples,
     subsampling_standard_error,
 )
+from infotheory._surrogates import (
+    N_NEIGHBORS,
+    local_permutations,
+    permutations_within,
+    residuals,
+)
 from infotheory._validation import describe, take_rows
+from infotheory.functional import gaussian_scores
 
 METHODS = ("auto", "analytic", "influence", "subsampling", "cross-fit")
 
@@ -287,29 +294,54 @@ def permutation_test(
     rng = check_random_state(random_state)
     fitted = _fit(estimator, X, y, condition)
     value = fitted_value(fitted)
-    statistic: Callable[[Any], float]
     if condition is None:
-
-        def statistic(rows: np.ndarray) -> float:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return fitted_value(_fit(fitted, X, take_rows(y, rows), None))
-
-        arguments = permutations(len(X), n_permutations, rng)
+        left, right, observed = X, y, value
+        shuffles = permutations(len(X), n_permutations, rng)
     else:
+        left, right, shuffles = _conditional_null(X, y, condition, n_permutations, rng)
+        observed = fitted_value(_fit(fitted, left, right, condition))
 
-        def statistic(surrogate: Any) -> float:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return fitted_value(_fit(fitted, surrogate, y, condition))
+    def statistic(rows: np.ndarray) -> float:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return fitted_value(_fit(fitted, left, take_rows(right, rows), condition))
 
-        arguments = conditional_surrogates(X, condition, n_permutations, rng)
     null = evaluate(
         statistic,
-        arguments,
+        shuffles,
         total=n_permutations,
         n_jobs=n_jobs,
         verbose=verbose,
         label="permutations",
     )
-    return replace(_as_estimate(fitted, len(X)), p_value=permutation_p_value(value, null))
+    return replace(_as_estimate(fitted, len(X)), p_value=permutation_p_value(observed, null))
+
+
+def _conditional_null(
+    X: Any, y: Any, condition: Any, n_permutations: int, rng: np.random.RandomState
+) -> tuple[Any, Any, Iterator[np.ndarray]]:
+    """Two variables with the same conditional information, and shuffles of the second's rows."""
+    from infotheory._xp._neighbors import nearest
+
+    given = describe(condition, "condition")
+    if given.kind == "discrete":
+        return X, y, permutations_within(given.codes()[0], n_permutations, rng)
+    numbers = gaussian_scores(given.values[:, ~given.is_label])
+    labels = given.values[:, given.is_label]
+    # Rows with other labels are out of reach; the regressions see one indicator a label.
+    far = 4 * (1 + float(np.ptp(numbers, axis=0).sum()))
+    neighbors = nearest(
+        np.ascontiguousarray(np.column_stack([numbers, far * labels])),
+        min(N_NEIGHBORS, len(numbers)) - 1,
+        metric="euclidean",
+    )[1]
+    neighbors = np.column_stack([np.arange(len(numbers)), neighbors])
+    indicators = [labels[:, [j]] == np.unique(labels[:, j]) for j in range(labels.shape[1])]
+    explaining = np.column_stack([numbers, *indicators]).astype(np.float64)
+    left, right = (
+        raw
+        if variable.is_label.any()
+        else residuals(gaussian_scores(variable.values), explaining, rng)
+        for raw, variable in ((X, describe(X, "X")), (y, describe(y, "y")))
+    )
+    return left, right, local_permutations(neighbors, n_permutations, rng)

@@ -107,30 +107,37 @@ class Variable:
         """Every column as labels (True), as real numbers (False), or as it stands (None)."""
         if discrete is None or bool(np.all(self.is_label == discrete)):
             return self
-        if discrete:
-            columns, sizes, labels = [], [], []
-            for column, size, known in zip(self.columns, self.n_symbols, self.labels, strict=True):
-                codes, size = (column, size) if size else encode_labels(column)
-                columns.append(codes)
-                sizes.append(size)
-                labels.append(_first_labels(column, codes, size) if known is None else known)
-            return replace(
-                self,
-                columns=tuple(columns),
-                n_symbols=tuple(sizes),
-                labels=tuple(labels),
-                kind="discrete",
-            )
-        for j, column in enumerate(self.numbers):
-            if column is None:
-                raise _not_numbers(self.name, j, "text or labels")
-        columns = tuple(c for c in self.numbers if c is not None)
+        if not discrete:
+            return self.as_numbers([j for j, size in enumerate(self.n_symbols) if size])
+        columns, sizes, labels = [], [], []
+        for column, size, known in zip(self.columns, self.n_symbols, self.labels, strict=True):
+            codes, size = (column, size) if size else encode_labels(column)
+            columns.append(codes)
+            sizes.append(size)
+            labels.append(_first_labels(column, codes, size) if known is None else known)
         return replace(
             self,
-            columns=columns,
-            n_symbols=(0,) * self.dim,
-            labels=(None,) * self.dim,
-            kind=_kind_of_numbers(columns),
+            columns=tuple(columns),
+            n_symbols=tuple(sizes),
+            labels=tuple(labels),
+            kind="discrete",
+        )
+
+    def as_numbers(self, chosen: Sequence[int]) -> Variable:
+        """The chosen label columns as the real numbers they were given as."""
+        columns, sizes, labels = list(self.columns), list(self.n_symbols), list(self.labels)
+        for j in chosen:
+            column = self.numbers[j]
+            if column is None:
+                raise _not_numbers(self.name, j, "text or labels")
+            columns[j], sizes[j], labels[j] = column, 0, None
+        kind = "mixed" if any(sizes) else _kind_of_numbers(columns)
+        return replace(
+            self,
+            columns=tuple(columns),
+            n_symbols=tuple(sizes),
+            labels=tuple(labels),
+            kind=kind,
         )
 
 

@@ -24,7 +24,7 @@ from infotheory._estimators.neighbors import (
     NeighborsDivergence,
     NeighborsEntropy,
 )
-from infotheory._validation import Variable, has_repeats
+from infotheory._validation import Variable
 
 NAMES: dict[str, dict[str, Any]] = {
     "entropy": {
@@ -71,6 +71,35 @@ def _size(*variables: Variable) -> str:
     return f"{dims} column{plural}, n = {variables[0].n_samples}"
 
 
+def recast_integers(variables: list[Variable]) -> tuple[list[Variable], list[str]]:
+    """Integers beside real numbers become numbers too, where single values are too rare.
+
+    As labels they would share no strength, and those seen once would count for nothing.
+    """
+    if all(v.kind == "discrete" for v in variables):
+        return variables, []
+    recast, notes = [], []
+    for v in variables:
+        rare = [
+            j
+            for j, size in enumerate(v.n_symbols)
+            if size and v.numbers[j] is not None and _typical_group(v.columns[j]) < 20
+        ]
+        recast.append(v.as_numbers(rare) if rare else v)
+        if rare:
+            notes.append(
+                f"{v.name}: integer column {', '.join(map(str, rare))} takes many values, few "
+                f"rows each, and was read as numbers; discrete=True makes them labels."
+            )
+    return recast, notes
+
+
+def _typical_group(codes: np.ndarray) -> float:
+    """How many rows share the value of a typical row."""
+    counts = np.bincount(codes)
+    return float(np.median(counts[codes]))
+
+
 def choose_entropy(x: Variable) -> tuple[Any, str]:
     """An entropy estimator for the data, and why."""
     if x.kind == "discrete":
@@ -80,11 +109,8 @@ def choose_entropy(x: Variable) -> tuple[Any, str]:
     return NeighborsEntropy(), note
 
 
-def choose_mutual_information(
-    x: Variable, y: Variable, condition: Variable | None, random_state: int
-) -> tuple[Any, str]:
-    """A mutual information estimator for the data, and why."""
-    variables = [v for v in (x, y, condition) if v is not None]
+def choose_mutual_information(variables: list[Variable], random_state: int) -> tuple[Any, str]:
+    """A mutual information estimator for X, y and perhaps a condition, and why."""
     size = _size(*variables)
     if all(v.kind == "discrete" for v in variables):
         return DiscreteMutualInformation(), f"Chose DiscreteMutualInformation: discrete ({size})."
@@ -117,14 +143,26 @@ def _n_neighbors(variables: list[Variable]) -> int:
 
 
 def _are_rounded(variables: list[Variable]) -> bool:
-    """Whether rows coincide in several real columns, in groups too small to be true atoms."""
-    columns = [c for v in variables for c, k in zip(v.columns, v.n_symbols, strict=True) if not k]
-    repeating = [c for c in columns if has_repeats(c)]
-    if len(repeating) < 2:
+    """Whether real numbers repeat on every side, in groups too small to be true atoms.
+
+    Where some variable has no repeats, no two joint distances tie and the published rule holds.
+    """
+    if all(v.is_label.all() for v in variables):
         return False
-    _, sizes = np.unique(np.column_stack(repeating), axis=0, return_counts=True)
+    for v in variables:
+        real = [c for c, size in zip(v.columns, v.n_symbols, strict=True) if not size]
+        if any(_repeated_share(c) < 0.05 for c in real):
+            return False
+    joint = np.column_stack([c for v in variables for c in v.columns])
+    _, sizes = np.unique(joint, axis=0, return_counts=True)
+    sizes = sizes[sizes > 1]
     # The size of the group that a row is in; below some tens plug-in bias is large.
-    return bool(np.median(np.repeat(sizes, sizes)) < 50)
+    return not len(sizes) or bool(np.median(np.repeat(sizes, sizes)) < 50)
+
+
+def _repeated_share(column: np.ndarray) -> float:
+    _, counts = np.unique(column, return_counts=True)
+    return float(counts[counts > 1].sum() / counts.sum())
 
 
 def choose_divergence(x: Variable, kind: str) -> tuple[Any, str]:
