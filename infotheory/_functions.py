@@ -6,8 +6,6 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from sklearn.utils import check_random_state
-
 from infotheory._base import DivergenceEstimator, takes_variables
 from infotheory._estimate import Estimate
 from infotheory._estimators.automatic import (
@@ -18,6 +16,7 @@ from infotheory._estimators.automatic import (
     recast_integers,
 )
 from infotheory._inference import confidence_interval, permutation_test, point_estimate
+from infotheory._resampling import local_random_state
 from infotheory._validation import Variable, check_same_length, describe, two_samples
 
 KINDS = ("kl", "reverse-kl", "jeffreys", "js")
@@ -376,7 +375,7 @@ def _paired(
     recast: list[str] = []
     if isinstance(estimator, str) and estimator == "auto":
         # A seed of its own, so that refits on subsamples and permutations agree.
-        rng = check_random_state(random_state)
+        rng = local_random_state(random_state)
         random_state = rng
         if discrete is None:
             variables, recast = recast_integers(variables)
@@ -431,7 +430,7 @@ def _answer(
             f"n_permutations must not be negative, got {n_permutations}. Use 0 for no p-value, or "
             f"199 for a test at level 0.05."
         )
-    rng = check_random_state(random_state)
+    rng = local_random_state(random_state)
     data = [x, y, condition]
     if not takes_variables(estimator):
         data = [None if v is None else v.values for v in data]

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 
 from infotheory._base import fitted_value, is_two_sample
 from infotheory._estimate import Estimate, check_confidence_level, normal_interval
 from infotheory._resampling import (
     evaluate,
+    local_random_state,
     permutation_p_value,
     permutations,
     subsamples,
@@ -117,7 +117,7 @@ def confidence_interval(
             f"n_resamples must be at least 10, got {n_resamples}. A standard deviation of fewer "
             f"values is noise; leave it None for 50."
         )
-    rng = check_random_state(random_state)
+    rng = local_random_state(random_state)
     fitted = _fit(estimator, X, y, condition)
     value = fitted_value(fitted)
     notes = list(getattr(fitted, "notes_", ()))
@@ -291,7 +291,7 @@ def permutation_test(
             f"n_permutations must be at least 1, got {n_permutations}. Use 199 for a test at "
             f"level 0.05 or 999 at level 0.01."
         )
-    rng = check_random_state(random_state)
+    rng = local_random_state(random_state)
     fitted = _fit(estimator, X, y, condition)
     value = fitted_value(fitted)
     if condition is None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.utils import check_random_state
 
 from infotheory._estimate import unit_of
 from infotheory._functions import check_base, entropy, mutual_information
+from infotheory._resampling import local_random_state
 from infotheory._validation import Variable, check_same_length, describe
 
 
@@ -182,7 +182,7 @@ def mutual_information_matrix(
         pairs = list(combinations_with_replacement(range(len(rows)), 2))
     else:
         pairs = list(product(range(len(rows)), range(len(columns))))
-    seeds = check_random_state(random_state).randint(2**31 - 1, size=len(pairs))
+    seeds = local_random_state(random_state).randint(2**31 - 1, size=len(pairs))
 
     def estimate(i: int, j: int, seed: int) -> Any:
         if y is None and i == j:

@@ -8,6 +8,14 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from sklearn.utils import check_random_state
+
+
+def local_random_state(random_state: Any) -> np.random.RandomState:
+    """As scikit-learn reads it, but None draws fresh entropy: no global generator advances."""
+    if random_state is None:
+        return np.random.RandomState()
+    return check_random_state(random_state)
 
 
 def evaluate(

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from scipy.special import digamma
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from infotheory._base import DivergenceEstimator, EntropyEstimator, MutualInformationEstimator
+from infotheory._resampling import local_random_state
 from infotheory._validation import Variable
 from infotheory.functional import (
     gaussian_entropy,
@@ -521,7 +521,7 @@ class MixedKSG(MutualInformationEstimator):
         x, target, given = self._check_pair(X, y, condition, discrete=None)
         _check_neighbors(self.n_neighbors, x.values, "X")
         self._variables = [v for v in (x, target, given) if v is not None]
-        rng = check_random_state(self.random_state) if self.ties == "spread" else None
+        rng = local_random_state(self.random_state) if self.ties == "spread" else None
         self._margins = [_Margins(v, self.margins, rng) for v in self._variables]
         numbers = [m.fitted for m in self._margins]
         # Further than any two rows can be apart in their real columns.
