@@ -127,7 +127,7 @@ def check_global_random_state(subject: Subject) -> None:
         np.random.set_state(before["numpy"])  # noqa: NPY002
         if torch is not None:
             torch.set_rng_state(before["torch"])
-    touched = [name for name in before if not _same(before[name], after[name])]
+    touched = [name for name in before if not _same_state(before[name], after[name])]
     _assert(
         not touched,
         f"fit of {subject.name} changed the global random state of {', '.join(touched)}. Draw from "
@@ -276,6 +276,12 @@ def _generators(torch: Any) -> dict[str, Any]:
     if torch is not None:
         state["torch"] = torch.get_rng_state()
     return state
+
+
+def _same_state(left: Any, right: Any) -> bool:
+    if hasattr(left, "numpy"):
+        left, right = left.numpy(), right.numpy()  # the hash of a tensor is not that of its values
+    return _same(left, right)
 
 
 def _same(left: Any, right: Any) -> bool:

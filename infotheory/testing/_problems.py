@@ -24,8 +24,9 @@ from infotheory.datasets import (
 
 Rows = tuple[np.ndarray, Any]  # X and y; y is None for an entropy
 
-_PAIR = Normal(covariance=[[1.0, 0.8], [0.8, 1.0]])
-_JOINT_TABLE = np.array([[0.25, 0.05, 0.05], [0.05, 0.20, 0.05], [0.05, 0.05, 0.25]])
+# The two sides differ in scale and in shape, so that a broken symmetry shows.
+_PAIR = Normal(covariance=[[1.0, 1.2], [1.2, 2.25]])
+_JOINT_TABLE = np.array([[0.35, 0.05], [0.10, 0.15], [0.05, 0.30]])
 _P = {"real": Normal(0.0, 1.0), "symbols": Categorical([0.4, 0.3, 0.2, 0.1])}
 _Q = {"real": Normal(1.0, 1.5), "symbols": Categorical([0.15, 0.2, 0.3, 0.35])}
 
@@ -43,7 +44,7 @@ class Problem:
 
 
 def standard_problem(quantity: str, data: str, kind: str | None, order: float | None) -> Problem:
-    """A clear effect: correlated normals or a 3 x 3 table, two normals or two tables."""
+    """A clear effect: correlated normals or a 3 x 2 table, two normals or two tables."""
     if quantity == "divergence":
         p, q = _P[data], _Q[data]
         truth = _divergence(p, q, kind, order)
@@ -64,7 +65,7 @@ def standard_problem(quantity: str, data: str, kind: str | None, order: float | 
         row, column = np.divmod(cells.sample(n, rng), joint.shape[1])
         return row, column
 
-    return Problem("a 3 x 3 table", draw, truth - cells.entropy)
+    return Problem("a 3 x 2 table", draw, truth - cells.entropy)
 
 
 def null_problem(quantity: str, data: str) -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,21 +146,26 @@ def _unrelated(data: str, seed: int, n: int = 60) -> Rows:
 
 
 def _data_of(estimator: Any, attribute: str, random_state: int) -> tuple[str, ...]:
-    def value(X: np.ndarray, y: np.ndarray | None) -> float:
+    def value(X: np.ndarray, y: np.ndarray) -> float:
         fitted = prepared(estimator, random_state).fit(X, y)
         return float(getattr(fitted, attribute))
 
     # Distinct numbers are all alike to an estimator of symbols: each occurs once.
-    try:
-        values = [value(*_unrelated("real", seed)) for seed in (1, 2, 3)]
-        real = all(map(math.isfinite, values)) and max(values) - min(values) > _ROUNDING
-    except Exception:
-        real = False
+    values = []
+    for effect in (1.0, 2.0, 4.0):
+        X, y = _unrelated("real", int(effect))
+        if attribute == "mutual_information_":
+            y = effect * X[:, 0] + X[:, 1] ** 2
+        else:
+            X = X + effect * y[:, None] * [1.0, 2.0]
+        with suppress(Exception):
+            values.append(value(X, y))
+    real = len(values) == 3 and max(values) - min(values) > _ROUNDING
+
     X, y = _unrelated("symbols", 1)
     if attribute == "mutual_information_":
         y = X[:, 0].astype(str).astype(object)
-    try:
+    symbols = not real  # integers are then all it reads
+    with suppress(Exception):
         symbols = math.isfinite(value(X.astype(str).astype(object), y))
-    except Exception:
-        symbols = not real  # integers are then all it reads
     return ("real",) * real + ("symbols",) * symbols

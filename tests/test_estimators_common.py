@@ -1,0 +1,155 @@
+"""Every public estimator against scikit-learn's checks and against our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import infotheory
+from infotheory import (
+    KSG,
+    DiscreteDivergence,
+    DiscreteEntropy,
+    DiscreteMutualInformation,
+    EntropySum,
+    GaussianDivergence,
+    GaussianEntropy,
+    GaussianMutualInformation,
+    MixedKSG,
+    NeighborsDivergence,
+    NeighborsEntropy,
+)
+from infotheory.testing import (
+    check_information_estimator,
+    parametrize_with_information_checks,
+)
+
+ESTIMATORS = [
+    DiscreteEntropy(),
+    DiscreteEntropy(method="plugin"),
+    DiscreteEntropy(method="nsb", n_categories=100),
+    DiscreteMutualInformation(),
+    DiscreteMutualInformation(method="grassberger"),
+    DiscreteMutualInformation(method="shrinkage"),
+    DiscreteDivergence(),
+    DiscreteDivergence(kind="js", method="plugin"),
+    DiscreteDivergence(kind="reverse-kl", method="dirichlet", pseudocount=0.5),
+    GaussianEntropy(),
+    GaussianEntropy(shrinkage="ledoit-wolf"),
+    GaussianMutualInformation(),
+    GaussianMutualInformation(copula=True),
+    GaussianMutualInformation(shrinkage="ledoit-wolf"),
+    GaussianDivergence(),
+    GaussianDivergence(kind="jeffreys", shrinkage="ledoit-wolf"),
+    NeighborsEntropy(),
+    NeighborsEntropy(n_neighbors=5, metric="euclidean"),
+    KSG(),
+    KSG(variant=2, margins="gaussianize"),
+    KSG(margins=None, metric="euclidean"),
+    MixedKSG(),
+    MixedKSG(margins=None),
+    NeighborsDivergence(),
+    NeighborsDivergence(kind="js"),
+    NeighborsDivergence(kind="jeffreys", metric="euclidean"),
+    EntropySum(GaussianEntropy()),
+    EntropySum(DiscreteEntropy(method="miller-madow")),
+]
+SLOW_ESTIMATORS = [
+    *(
+        DiscreteEntropy(method=method)
+        for method in ("miller-madow", "jackknife", "grassberger", "chao-shen", "zhang")
+    ),
+    DiscreteEntropy(method="shrinkage"),
+    DiscreteEntropy(method="dirichlet", pseudocount=1.0),
+    DiscreteEntropy(method="bayes", pseudocount=1.0),
+    *(
+        DiscreteMutualInformation(method=method)
+        for method in ("plugin", "miller-madow", "jackknife", "chao-shen", "zhang", "nsb")
+    ),
+    DiscreteDivergence(kind="jeffreys", method="zhang"),
+    DiscreteDivergence(kind="js", method="grassberger"),
+    GaussianDivergence(kind="reverse-kl"),
+    NeighborsEntropy(n_neighbors=1),
+    KSG(n_neighbors=10, margins="gaussianize"),
+    KSG(variant=2),
+    MixedKSG(margins="gaussianize", metric="euclidean"),
+    MixedKSG(ties="spread", random_state=0),
+    NeighborsDivergence(kind="reverse-kl"),
+    EntropySum(NeighborsEntropy()),
+]
+
+
+def expected_failures(estimator: Any) -> dict[str, str]:
+    if isinstance(estimator, GaussianMutualInformation) and estimator.copula:
+        no_scores = "normal scores are ranks of the fitted rows: new rows have none"
+        return {
+            "check_new_rows": no_scores,
+            "check_columns_of_new_rows": no_scores,
+            "check_unfitted": no_scores,
+        }
+    return {}
+
+
+def laws(estimator: Any) -> dict[str, str | None]:
+    if isinstance(estimator, (KSG, MixedKSG)) and estimator.margins is not None:
+        return {"scale": "exact"}
+    return {}
+
+
+@pytest.fixture
+def global_state_restored() -> Iterator[None]:
+    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
+    state = np.random.get_state()  # noqa: NPY002
+    yield
+    np.random.set_state(state)  # noqa: NPY002
+
+
+@pytest.mark.usefixtures("global_state_restored")
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_information_checks(ESTIMATORS, expected_failures=expected_failures, laws=laws)
+def test_information_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("global_state_restored")
+@parametrize_with_checks(SLOW_ESTIMATORS)
+def test_scikit_learn_checks_of_more_configurations(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_information_checks(
+    SLOW_ESTIMATORS, expected_failures=expected_failures, laws=laws
+)
+def test_information_checks_of_more_configurations(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("random_state", [1, 2, 3])
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
+def test_information_checks_hold_for_other_seeds(estimator, random_state):
+    check_information_estimator(
+        estimator,
+        random_state=random_state,
+        expected_failures=expected_failures(estimator),
+        laws=laws(estimator),
+    )
+
+
+def test_every_public_estimator_is_checked():
+    public = {
+        value
+        for name in infotheory.__all__
+        if isinstance(value := getattr(infotheory, name), type) and hasattr(value, "fit")
+    }
+    assert public == {type(estimator) for estimator in ESTIMATORS}
