@@ -105,7 +105,23 @@ class Estimate:
         return normal_interval(self.value - self.bias, self.standard_error, confidence_level)
 
     def in_base(self, base: float | None) -> Estimate:
-        """The same estimate in units of the logarithm to ``base``."""
+        """The same estimate in units of the logarithm to ``base``.
+
+        Parameters
+        ----------
+        base : float or None
+            2 for bits, 10 for hartleys; None leaves nats.
+
+        Returns
+        -------
+        Estimate
+
+        Examples
+        --------
+        >>> from infotheory import Estimate
+        >>> Estimate(1.0, n_samples=10).in_base(2)
+        Estimate(1.443 bits, n = 10)
+        """
         if base is None:
             return self
         scale = 1.0 / math.log(base)

@@ -90,9 +90,9 @@ def confidence_interval(
 
     Notes
     -----
-    Normal intervals. Subsampling costs `n_resamples` fits on n/5 rows. Sources: Politis, Romano
-    and Wolf (1999), doi:10.1007/978-1-4612-1554-7; Holmes and Nemenman (2019),
-    arXiv:1903.09280.
+    Normal intervals. Complexity: one fit, and for subsampling `n_resamples` more on n/5 rows.
+    Sources: Politis, Romano and Wolf (1999), doi:10.1007/978-1-4612-1554-7; Holmes and Nemenman
+    (2019), arXiv:1903.09280.
 
     Examples
     --------
@@ -274,7 +274,7 @@ def permutation_test(
     -----
     Without `condition` the rows of y are permuted, which is exact for independent rows. With it
     the test is approximate: see :func:`infotheory.conditional_mutual_information` for the rule
-    and its measured error rates. Costs `n_permutations` fits.
+    and its measured error rates. Complexity: `n_permutations` fits.
     Sources: Phipson and Smyth (2010), arXiv:1603.05766; Runge (2018), arXiv:1709.01447.
 
     Examples

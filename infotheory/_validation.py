@@ -492,6 +492,10 @@ def two_samples(P: Any, Q: Any) -> tuple[Any, Any]:
     ValueError
         If the numbers or names of the columns differ.
 
+    Notes
+    -----
+    Complexity :math:`O((n + m) d)`: one copy.
+
     Examples
     --------
     >>> from infotheory import two_samples

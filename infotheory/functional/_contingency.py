@@ -84,7 +84,9 @@ def discrete_mutual_information(
     "grassberger" and .00 for "chao-wang-jost".
 
     Tables hold their non-empty cells alone. O(n) while the product of the numbers of symbols is
-    below 4 n (or 65 536), O(n log n) beyond; memory O(n) always.
+    below 4 n (or 65 536), O(n log n) beyond; memory O(n) always. Source: Cover and Thomas,
+    Elements of Information Theory, section 2.4, doi:10.1002/047174882X; those of the methods at
+    :func:`discrete_entropy`.
 
     Examples
     --------
@@ -136,7 +138,8 @@ def discrete_mutual_information_standard_error(
     -----
     The two agree where every cell was seen often, independence included. In an independent
     30 x 30 table with n = 1 000 the standard deviation of "chao-wang-jost" is .034; the jackknife
-    says .061, the analytic formula .016.
+    says .061, the analytic formula .016. Complexity as :func:`discrete_mutual_information`.
+    Source of the jackknife: Efron and Stein (1981), doi:10.1214/aos/1176345462.
 
     Examples
     --------
@@ -203,7 +206,8 @@ def discrete_mutual_information_jackknife(
     Where the first-order variance vanishes (independence; a bijection of uniform variables) the
     variance is :math:`\nu / 2n^2` with :math:`\nu = K_{xyz} - K_{xz} - K_{yz} - K_z + 2 \sum
     p_{xyz}^2 / p_{xz} p_{yz}` over the cells observed, which is (K_x - 1)(K_y - 1) for an
-    independent table. `interval_error` is not below its root.
+    independent table. `interval_error` is not below its root. Source: Efron and Stein (1981),
+    doi:10.1214/aos/1176345462.
 
     Examples
     --------

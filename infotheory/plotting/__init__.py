@@ -1,0 +1,8 @@
+"""Pictures of results, in the style of scikit-learn's displays. Needs matplotlib."""
+
+from __future__ import annotations
+
+from infotheory.plotting._estimates import EstimateDisplay
+from infotheory.plotting._matrix import MutualInformationMatrixDisplay
+
+__all__ = ["EstimateDisplay", "MutualInformationMatrixDisplay"]
