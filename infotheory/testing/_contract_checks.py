@@ -6,8 +6,6 @@ import copy
 import importlib.util
 import math
 import pickle
-import random
-import sys
 from typing import Any
 from unittest import SkipTest
 
@@ -16,6 +14,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from ._global_state import changed_generators, global_state
 from ._subject import QUANTITIES, Subject, prepared
 
 _N = 80
@@ -115,19 +114,11 @@ def check_reproducible(subject: Subject) -> None:
 
 def check_global_random_state(subject: Subject) -> None:
     """Python's, NumPy's and Torch's global generators are neither read nor seeded."""
-    torch = sys.modules.get("torch")
-    before = _generators(torch)
-    try:
-        for data in subject.data:
-            X, y = subject.sample(data, _N)
-            _numbers(subject, subject.fit(X, y), X, y)
-        after = _generators(torch)
-    finally:
-        random.setstate(before["random"])
-        np.random.set_state(before["numpy"])  # noqa: NPY002
-        if torch is not None:
-            torch.set_rng_state(before["torch"])
-    touched = [name for name in before if not _same_state(before[name], after[name])]
+    before = global_state()
+    for data in subject.data:
+        X, y = subject.sample(data, _N)
+        _numbers(subject, subject.fit(X, y), X, y)
+    touched = changed_generators(before, global_state())
     _assert(
         not touched,
         f"fit of {subject.name} changed the global random state of {', '.join(touched)}. Draw from "
@@ -269,19 +260,6 @@ def _numbers(subject: Subject, fitted: Any, X: np.ndarray, y: Any) -> np.ndarray
     if hasattr(fitted, "pointwise_"):
         parts.append(fitted.pointwise_)
     return np.concatenate([np.asarray(part, dtype=float) for part in parts])
-
-
-def _generators(torch: Any) -> dict[str, Any]:
-    state: dict[str, Any] = {"random": random.getstate(), "numpy": np.random.get_state()}  # noqa: NPY002
-    if torch is not None:
-        state["torch"] = torch.get_rng_state()
-    return state
-
-
-def _same_state(left: Any, right: Any) -> bool:
-    if hasattr(left, "numpy"):
-        left, right = left.numpy(), right.numpy()  # the hash of a tensor is not that of its values
-    return _same(left, right)
 
 
 def _same(left: Any, right: Any) -> bool:

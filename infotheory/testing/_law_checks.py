@@ -13,7 +13,11 @@ from ._problems import Rows, side_by_side
 from ._subject import Sides, Subject
 
 _FACTOR = 3.7
-_SHIFT = 11.3
+_SHIFT = 100.0
+# Standard deviations of one value by which the mean over samples may miss a law: invariances,
+# and sums, to which the bias of more columns is added.
+_ERRORS_ALLOWED = 2.5
+_ERRORS_ALLOWED_IN_SUMS = 4.0
 
 
 def check_translation(subject: Subject) -> None:
@@ -132,6 +136,7 @@ def check_additivity(subject: Subject) -> None:
         sides,
         ("value of both blocks", "sum of their values"),
         "look for factors of the dimension, and for bias that grows with it",
+        errors_allowed=_ERRORS_ALLOWED_IN_SUMS,
     )
 
 
@@ -144,7 +149,7 @@ def check_data_processing(subject: Subject) -> None:
 
     def sides(data: str, rows: Rows, rng: np.random.Generator) -> tuple[float, float]:
         X, y = rows
-        processed = X + rng.normal(size=X.shape) if data == "real" else np.minimum(X, 1)
+        processed = X + rng.normal(size=X.shape) if data == "real" else X % 2
         return subject.value(processed, y), subject.value(X, y)
 
     _assert_law(
@@ -187,9 +192,10 @@ def _assert_law(
     look_at: str,
     *,
     one_sided: bool = False,
+    errors_allowed: float = _ERRORS_ALLOWED,
 ) -> None:
     for data in kinds_of_data:
-        left, right, tolerance = subject.compare(law, data, sides)
+        left, right, tolerance = subject.compare(law, data, sides, errors_allowed)
         gap = max(left - right, 0.0) if one_sided else abs(left - right)
         if gap <= tolerance:
             continue
