@@ -35,7 +35,7 @@ _HOME = {
 }
 _SUBMODULES = ("datasets", "functional", "plotting", "testing")
 
-__all__ = sorted([*_HOME, "__version__", "datasets", "functional"])
+__all__ = sorted([*_HOME, "__version__", "datasets", "functional"])  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
     from infotheory import datasets, functional, plotting, testing

@@ -14,7 +14,8 @@ def unit_of(base: float | None) -> str:
     """Name of the unit of a logarithm to ``base`` (None: natural)."""
     if base is None or base == math.e:
         return "nats"
-    return {2: "bits", 10: "hartleys"}.get(base, f"units of log base {base:g}")
+    known: dict[float, str] = {2: "bits", 10: "hartleys"}
+    return known.get(base, f"units of log base {base:g}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,7 +80,8 @@ def confidence_interval(
     -------
     Estimate
         ``value`` is the raw estimate on all rows. Where the estimator knows its bias, the
-        interval is centred on ``value - bias`` and a note says so.
+        interval is centred on ``value - bias``, half the bias is added to the standard error in
+        quadrature, and a note says so.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def confidence_interval(
     rng = local_random_state(random_state)
     fitted = _fit(estimator, X, y, condition)
     value = fitted_value(fitted)
-    notes = list(getattr(fitted, "notes_", ()))
+    notes: list[str] = list(getattr(fitted, "notes_", ()))
     n = len(X)
     method = _choose_method(fitted, method)
 
@@ -144,6 +145,9 @@ def confidence_interval(
                 f"{fitted._bias_source}); the interval is centred on value - bias = "
                 f"{value - bias:.4g}."
             )
+        if method != "analytic":
+            # A bias is itself estimated: half its size stands for the error of it.
+            error = math.hypot(error, bias / 2)
     return Estimate(
         value,
         standard_error=error,

@@ -391,7 +391,7 @@ def _record_features(estimator: Any, dim: int, names: Any, *, reset: bool) -> No
         import pandas
 
         names = pandas.DataFrame(np.empty((1, dim), dtype=np.int8), columns=list(names))
-    shaped = np.empty((1, dim), dtype=np.int8) if names is None else names
+    shaped: Any = np.empty((1, dim), dtype=np.int8) if names is None else names
     validate_data(estimator, shaped, reset=reset, skip_check_array=True)
 
 

@@ -245,7 +245,9 @@ class DiscreteMutualInformation(MutualInformationEstimator):
 
     def _categories(self, variables: list[Variable]) -> list[float | None]:
         known = self.n_categories
-        each = list(known) if isinstance(known, (tuple, list)) else [known] * len(variables)
+        each: list[float | None] = (
+            list(known) if isinstance(known, (tuple, list)) else [known] * len(variables)
+        )
         if len(each) != len(variables):
             raise ValueError(
                 f"n_categories must be one number or one a variable ({len(variables)} variables "

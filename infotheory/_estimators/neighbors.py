@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.special import digamma
@@ -23,6 +23,7 @@ from infotheory.functional import (
     neighbors_log_ratio,
     spread_atoms,
 )
+from infotheory.functional._neighbors import Metric
 
 _COMMON: dict = {
     "n_neighbors": [Interval(Integral, 1, None, closed="left")],
@@ -30,7 +31,7 @@ _COMMON: dict = {
 }
 _MARGINS = [StrOptions({"standardize", "gaussianize"}), None]
 # Draws of the reference law in a bias estimate; its noise is then a fraction of the spread.
-_N_REFERENCE = 8
+_N_REFERENCE = 16
 
 
 def _check_neighbors(k: int, values: np.ndarray, who: str) -> None:
@@ -101,9 +102,9 @@ class NeighborsEntropy(EntropyEstimator):
     _information_laws = {"translation": "exact", "scale": "exact"}
     _bias_source = "normal samples of the same covariance"
 
-    def __init__(self, *, n_neighbors: int = 3, metric: str = "chebyshev") -> None:
+    def __init__(self, *, n_neighbors: int = 3, metric: Metric = "chebyshev") -> None:
         self.n_neighbors = n_neighbors
-        self.metric = metric
+        self.metric: Metric = metric
 
     def fit(self, X: Any, y: Any = None) -> NeighborsEntropy:
         """Estimate the entropy; `y` is ignored.
@@ -307,13 +308,13 @@ class KSG(MutualInformationEstimator):
         self,
         *,
         n_neighbors: int = 3,
-        variant: int = 1,
-        metric: str = "chebyshev",
+        variant: Literal[1, 2] = 1,
+        metric: Metric = "chebyshev",
         margins: str | None = "standardize",
     ) -> None:
         self.n_neighbors = n_neighbors
-        self.variant = variant
-        self.metric = metric
+        self.variant: Literal[1, 2] = variant
+        self.metric: Metric = metric
         self.margins = margins
 
     def fit(self, X: Any, y: Any, *, condition: Any = None) -> KSG:
@@ -363,8 +364,8 @@ class KSG(MutualInformationEstimator):
             parts[1],
             self.n_neighbors,
             condition=parts[2] if len(parts) > 2 else None,
-            variant=self.variant,  # pyright: ignore[reportArgumentType]
-            metric=self.metric,  # pyright: ignore[reportArgumentType]
+            variant=self.variant,
+            metric=self.metric,
             query=query,
         )
 
@@ -492,13 +493,13 @@ class MixedKSG(MutualInformationEstimator):
         self,
         *,
         n_neighbors: int = 3,
-        metric: str = "chebyshev",
+        metric: Metric = "chebyshev",
         margins: str | None = "standardize",
         ties: str = "atoms",
         random_state: Any = None,
     ) -> None:
         self.n_neighbors = n_neighbors
-        self.metric = metric
+        self.metric: Metric = metric
         self.margins = margins
         self.ties = ties
         self.random_state = random_state
@@ -549,7 +550,7 @@ class MixedKSG(MutualInformationEstimator):
             parts[1],
             self.n_neighbors,
             condition=parts[2] if len(parts) > 2 else None,
-            metric=self.metric,  # pyright: ignore[reportArgumentType]
+            metric=self.metric,
             far=self._far if labels else math.inf,
             query=query,
         )
@@ -645,11 +646,11 @@ class NeighborsDivergence(DivergenceEstimator):
     _bias_source = "normal samples of the same moments"
 
     def __init__(
-        self, *, kind: str = "kl", n_neighbors: int = 3, metric: str = "chebyshev"
+        self, *, kind: str = "kl", n_neighbors: int = 3, metric: Metric = "chebyshev"
     ) -> None:
         self.kind = kind
         self.n_neighbors = n_neighbors
-        self.metric = metric
+        self.metric: Metric = metric
 
     def fit(self, X: Any, y: Any) -> NeighborsDivergence:
         """Estimate the divergence.
