@@ -1,0 +1,103 @@
+"""Sphinx configuration. The build and the pages need no network."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import matplotlib
+
+import infotheory
+
+matplotlib.use("Agg")
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "infotheory"
+author = "infotheory developers"
+copyright = "infotheory developers"  # noqa: A001
+version = release = infotheory.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+    "benchmark_table",
+    "mathml",
+]
+html_math_renderer = "mathml"
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+default_role = "py:obj"
+nitpicky = False
+
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings state types and shapes
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_validation_checks = {
+    "GL03",  # blank lines
+    "GL05",  # tabs
+    "GL06",  # unknown section
+    "GL07",  # order of sections
+    "GL08",  # no docstring
+    "GL10",  # malformed directive
+    "PR01",  # undocumented parameter
+    "PR02",  # unknown parameter
+    "PR10",  # space before the colon
+    "SS01",  # no summary
+    "SS03",  # summary without a period
+    "SS04",  # summary with white space
+}
+
+numpydoc_validation_exclude = {
+    # Members of the distributions and laws: all have the same few methods, whose arguments
+    # are explained once, in the interfaces.
+    r"infotheory\.datasets\.\w+\.\w+$",
+    r"\.(Distribution|DivisibleDistribution|JointLaw|Transform)$",
+    # Tuples with names: the fields are described as attributes.
+    r"\.Jackknife",
+    r"\.CheckResult",
+    r"\.InformationCheck",
+}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r".*\.py",
+    "within_subsection_order": "ExampleTitleSortKey",
+    "abort_on_example_error": True,
+    "copyfile_regex": r".*\.rst",
+    "doc_module": "infotheory",
+    "reference_url": {"infotheory": None},
+    "remove_config_comments": True,
+    "show_memory": False,
+    "plot_gallery": "True",
+    "download_all_examples": False,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "infotheory"
+html_static_path = ["_static"]
+html_css_files = ["infotheory.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "show_prev_next": False,
+    "navbar_align": "left",
+    "navbar_persistent": ["search-button"],
+    "navbar_end": ["theme-switcher"],
+    "header_links_before_dropdown": 8,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+
+
+def _skip_metadata_requests(app, what, name, obj, skip, options):
+    """Leave out set_fit_request and the like, which scikit-learn adds to every class."""
+    return skip or (name.startswith("set_") and name.endswith("_request"))
+
+
+def setup(app):
+    app.connect("autodoc-skip-member", _skip_metadata_requests)
