@@ -6,6 +6,11 @@ Run ``python benchmarks/coverage.py`` for the full table (about ten minutes on t
 
 from __future__ import annotations
 
+import sys
+
+# numba asks for the package named coverage, and must not find this file in its place.
+sys.path = [entry for entry in sys.path if not entry.endswith("benchmarks")]
+
 import argparse
 import csv
 import datetime

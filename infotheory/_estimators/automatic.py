@@ -25,6 +25,11 @@ from infotheory._estimators.neighbors import (
     NeighborsEntropy,
 )
 from infotheory._validation import Variable
+from infotheory.functional import gaussian_scores, ksg
+
+# Beyond this many columns in all, nearest neighbours lose most of the information.
+_MANY_COLUMNS = 10
+_N_ROWS_COMPARED, _N_DRAWS_COMPARED = 1000, 20
 
 NAMES: dict[str, dict[str, Any]] = {
     "entropy": {
@@ -116,6 +121,21 @@ def choose_mutual_information(variables: list[Variable], random_state: int) -> t
         return DiscreteMutualInformation(), f"Chose DiscreteMutualInformation: discrete ({size})."
     k = _n_neighbors(variables)
     if all(v.kind == "continuous" for v in variables):
+        dim = sum(v.dim for v in variables)
+        if dim > _MANY_COLUMNS:
+            if _copula_is_normal(variables, random_state):
+                shrinkage = "ledoit-wolf" if len(variables[0]) < 5 * dim else None
+                chosen = GaussianMutualInformation(copula=True, shrinkage=shrinkage)
+                return chosen, (
+                    f"Chose GaussianMutualInformation(copula=True, shrinkage={shrinkage!r}): "
+                    f"continuous, too many columns for nearest neighbours, and these see "
+                    f"no departure from a normal copula ({size}), though they may miss one."
+                )
+            chosen = KSG(n_neighbors=k, margins="gaussianize")
+            return chosen, (
+                f"Chose {_words(chosen)}: continuous without repeats, not a normal copula "
+                f"({size}). In so many columns nearest neighbours fall short of the truth."
+            )
         chosen = KSG(n_neighbors=k, margins="gaussianize")
         return chosen, f"Chose {_words(chosen)}: continuous without repeats ({size})."
     kinds = ", ".join(f"{v.name} {v.kind}" for v in variables)
@@ -124,6 +144,28 @@ def choose_mutual_information(variables: list[Variable], random_state: int) -> t
         chosen.set_params(ties="spread", random_state=random_state)
         kinds += "; real numbers repeat as rounded ones do and are spread between their neighbours"
     return chosen, f"Chose {_words(chosen)}: {kinds} ({size})."
+
+
+def _copula_is_normal(variables: list[Variable], random_state: int) -> bool:
+    """Whether nearest neighbours see no more in the data than in a normal law with its scores.
+
+    Both are compared on the same number of rows, so that the bias of many columns is in both.
+    """
+    rng = np.random.RandomState(random_state)
+    n = len(variables[0])
+    rows = np.sort(rng.permutation(n)[:_N_ROWS_COMPARED])
+    dims = np.cumsum([v.dim for v in variables])[:-1]
+    joint = gaussian_scores(np.hstack([v.values[rows] for v in variables]))
+
+    def value(table: np.ndarray) -> float:
+        parts = np.split(table, dims, axis=1)
+        return float(ksg(parts[0], parts[1], condition=parts[2] if len(parts) > 2 else None))
+
+    spectrum, axes = np.linalg.eigh(np.cov(joint, rowvar=False))
+    root = axes * np.sqrt(np.maximum(spectrum, 0))
+    draws = [value(rng.normal(size=joint.shape) @ root.T) for _ in range(_N_DRAWS_COMPARED)]
+    spread = np.std(draws, ddof=1) * np.sqrt(1 + 1 / len(draws))
+    return bool(abs(value(joint) - np.mean(draws)) <= 2.5 * spread)
 
 
 def _words(estimator: Any) -> str:
