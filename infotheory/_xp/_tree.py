@@ -1,0 +1,503 @@
+"""Neighbours in several columns: a KD-tree whose leaves are pages of rows kept column by column.
+
+Queries are taken a page at a time. One walk through the tree serves the whole page; what it cannot
+decide is decided by straight loops over the columns of other pages, which compile to vector code.
+In many columns, where no tree helps, every page is left over and the same loops are a blocked
+exhaustive search, so there is no second path.
+
+Distances are *reduced*: the largest absolute difference for the Chebyshev metric, the largest sum
+of squares over the groups of columns for the Euclidean one. Bounds of nodes are computed by the
+same operations in the same order as distances. Rounding is monotone, so a bound never exceeds what
+it bounds, and no comparison depends on the path taken.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+# Rows looked at when a node picks its widest column.
+_SAMPLE = 64
+# Up to this many neighbours, sorted insertion beats collecting candidates and selecting among them.
+FEW = 16
+
+_kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
+# Short helpers on array arguments: a call costs more than the work they do.
+_inline = numba.njit(nogil=True, error_model="numpy", forceinline=True)
+
+
+class Tree(NamedTuple):
+    """Rows in tree order. Node 1 is the root; node i has children 2 i and 2 i + 1.
+
+    Node i holds the pages ``first[i]`` to ``last[i]`` (exclusive); a leaf holds one page, and
+    ``leaf_of`` is its inverse. Row p of the tree is row ``order[p]`` of the data and sits in page
+    p // width, slot p % width. Unused slots of the last page are infinite.
+    """
+
+    order: NDArray[np.intp]
+    first: NDArray[np.intp]
+    last: NDArray[np.intp]
+    leaf_of: NDArray[np.intp]
+    box: NDArray[np.float64]  # (node, lower and upper, column)
+    pages: NDArray[np.float64]  # (page, column, slot)
+
+
+@_inline
+def _select(keys, items, start, stop, rank):
+    """Move the item of the given rank (a position) into place, smaller keys before it."""
+    left = start
+    right = stop - 1
+    while left < right:
+        a = keys[left]
+        b = keys[(left + right) >> 1]
+        c = keys[right]
+        pivot = max(min(a, b), min(max(a, b), c))
+        i = left
+        j = right
+        # Both scans stop at keys equal to the pivot, which keeps ties from going quadratic.
+        while i <= j:
+            while keys[i] < pivot:
+                i += 1
+            while keys[j] > pivot:
+                j -= 1
+            if i <= j:
+                keys[i], keys[j] = keys[j], keys[i]
+                items[i], items[j] = items[j], items[i]
+                i += 1
+                j -= 1
+        if rank <= j:
+            right = j
+        elif rank >= i:
+            left = i
+        else:
+            return
+
+
+@_inline
+def _widest(X, order, start, stop):
+    """Column of the largest spread among some rows spread over the range."""
+    step = max(1, (stop - start) // _SAMPLE)
+    widest = -1.0
+    column = 0
+    for j in range(X.shape[1]):
+        low = np.inf
+        high = -np.inf
+        for i in range(start, stop, step):
+            value = X[order[i], j]
+            low = min(low, value)
+            high = max(high, value)
+        if high - low > widest:
+            widest = high - low
+            column = j
+    return column
+
+
+@_kernel
+def _grow(X, width):
+    """Fields of a tree over the rows of X, split at the median of the widest column."""
+    n, d = X.shape
+    n_pages = (n + width - 1) // width
+    size = 2
+    while size < 2 * n_pages:
+        size *= 2
+    order = np.arange(n)
+    keys = np.empty(n)
+    first = np.zeros(size, np.intp)
+    last = np.zeros(size, np.intp)
+    last[1] = n_pages
+    for node in range(1, size):
+        if last[node] - first[node] < 2:
+            continue
+        middle = (first[node] + last[node]) >> 1
+        start = first[node] * width
+        stop = min(n, last[node] * width)
+        column = _widest(X, order, start, stop)
+        for i in range(start, stop):
+            keys[i] = X[order[i], column]
+        _select(keys, order, start, stop, middle * width)
+        first[2 * node] = first[node]
+        last[2 * node] = middle
+        first[2 * node + 1] = middle
+        last[2 * node + 1] = last[node]
+    pages = np.full((n_pages, d, width), np.inf)
+    box = np.empty((size, 2, d))
+    leaf_of = np.empty(n_pages, np.intp)
+    for node in range(size - 1, 0, -1):
+        page = first[node]
+        if last[node] - page == 1:
+            leaf_of[page] = node
+            start = page * width
+            for j in range(d):
+                low = np.inf
+                high = -np.inf
+                for i in range(min(width, n - start)):
+                    value = X[order[start + i], j]
+                    pages[page, j, i] = value
+                    low = min(low, value)
+                    high = max(high, value)
+                box[node, 0, j] = low
+                box[node, 1, j] = high
+        elif last[node] > page:
+            for j in range(d):
+                box[node, 0, j] = min(box[2 * node, 0, j], box[2 * node + 1, 0, j])
+                box[node, 1, j] = max(box[2 * node, 1, j], box[2 * node + 1, 1, j])
+    return order, first, last, leaf_of, box, pages
+
+
+def grow(X: NDArray[np.float64], width: int) -> Tree:
+    """Tree over the rows of X, ``width`` rows a page; columns come in pairs."""
+    return Tree(*_grow(X, width))
+
+
+@_inline
+def _gap(a, b, ends, chebyshev):
+    """Least reduced distance between points of two boxes."""
+    largest = 0.0
+    if chebyshev:
+        for j in range(a.shape[1]):
+            largest = max(largest, max(a[0, j] - b[1, j], b[0, j] - a[1, j]))
+        return largest
+    j = 0
+    for end in ends:
+        total = 0.0
+        while j < end:
+            difference = max(0.0, max(a[0, j] - b[1, j], b[0, j] - a[1, j]))
+            total += difference * difference
+            j += 1
+        largest = max(largest, total)
+    return largest
+
+
+@_inline
+def _reach(a, b):
+    """Largest sum of squares between points of two boxes."""
+    total = 0.0
+    for j in range(a.shape[1]):
+        difference = max(a[1, j] - b[0, j], b[1, j] - a[0, j])
+        total += difference * difference
+    return total
+
+
+@_inline
+def _distances(page, point, ends, chebyshev, out, part):
+    """Reduced distances from a point to the rows of a page; columns come in pairs."""
+    width = out.size
+    d = point.size
+    j = 0
+    if chebyshev:
+        a, b, p, q = page[0], page[1], point[0], point[1]
+        for i in range(width):
+            out[i] = max(abs(a[i] - p), abs(b[i] - q))
+        j = 2
+        while j + 2 < d:
+            a, b, c, e = page[j], page[j + 1], page[j + 2], page[j + 3]
+            p, q, r, s = point[j], point[j + 1], point[j + 2], point[j + 3]
+            for i in range(width):
+                left = max(abs(a[i] - p), abs(b[i] - q))
+                out[i] = max(out[i], max(left, max(abs(c[i] - r), abs(e[i] - s))))
+            j += 4
+        if j < d:
+            a, b, p, q = page[j], page[j + 1], point[j], point[j + 1]
+            for i in range(width):
+                out[i] = max(out[i], max(abs(a[i] - p), abs(b[i] - q)))
+        return
+    for group in range(ends.size):
+        total = out if group == 0 else part
+        a, b, p, q = page[j], page[j + 1], point[j], point[j + 1]
+        for i in range(width):
+            x = a[i] - p
+            y = b[i] - q
+            total[i] = x * x + y * y
+        j += 2
+        while j < ends[group]:
+            a, b, p, q = page[j], page[j + 1], point[j], point[j + 1]
+            for i in range(width):
+                x = a[i] - p
+                y = b[i] - q
+                total[i] = total[i] + x * x + y * y
+            j += 2
+        if group > 0:
+            for i in range(width):
+                out[i] = max(out[i], part[i])
+
+
+@_inline
+def _gaps(page, box, ends, chebyshev, out, part):
+    """Least reduced distances from the rows of a page to a box."""
+    width = out.size
+    for i in range(out.size):
+        out[i] = 0.0
+    if chebyshev:
+        for j in range(page.shape[0]):
+            a, low, high = page[j], box[0, j], box[1, j]
+            for i in range(width):
+                out[i] = max(out[i], max(low - a[i], a[i] - high))
+        return
+    j = 0
+    for end in ends:
+        for i in range(width):
+            part[i] = 0.0
+        while j < end:
+            a, low, high = page[j], box[0, j], box[1, j]
+            for i in range(width):
+                x = max(0.0, max(low - a[i], a[i] - high))
+                part[i] += x * x
+            j += 1
+        for i in range(width):
+            out[i] = max(out[i], part[i])
+
+
+@_inline
+def _reaches(page, box, out):
+    """Largest sums of squares from the rows of a page to points of a box."""
+    for i in range(out.size):
+        out[i] = 0.0
+    for j in range(page.shape[0]):
+        a, low, high = page[j], box[0, j], box[1, j]
+        for i in range(out.size):
+            x = max(high - a[i], a[i] - low)
+            out[i] += x * x
+
+
+@_inline
+def _offer(found, page, k, distances, rows, filled):
+    """Keep the k nearest of what is kept and what a page offers; return the bound and the fill.
+
+    Few neighbours are kept sorted. Many are kept in any order, with the k-th in place.
+    """
+    bound = distances[k - 1]
+    hits = 0
+    for i in range(found.size):
+        hits += found[i] < bound
+    if hits == 0:
+        return bound, filled
+    base = page * found.size
+    if k <= FEW:
+        for i in range(found.size):
+            value = found[i]
+            if value < bound:
+                p = k - 1
+                while p > 0 and distances[p - 1] > value:
+                    distances[p] = distances[p - 1]
+                    rows[p] = rows[p - 1]
+                    p -= 1
+                distances[p] = value
+                rows[p] = base + i
+                bound = distances[k - 1]
+        return bound, filled
+    for i in range(found.size):
+        distances[filled] = found[i]
+        rows[filled] = base + i
+        filled += found[i] < bound
+    if filled < k:
+        distances[k - 1] = np.inf
+        return np.inf, filled
+    _select(distances, rows, 0, filled, k - 1)
+    return distances[k - 1], k
+
+
+@_inline
+def _nearest_leaf(tree, box):
+    """Leaf found by stepping to the child whose centre is nearer to the centre of a box."""
+    node = 1
+    while tree.last[node] - tree.first[node] > 1:
+        node *= 2
+        left = 0.0
+        right = 0.0
+        for j in range(box.shape[1]):
+            centre = box[0, j] + box[1, j]
+            left = max(left, abs(tree.box[node, 0, j] + tree.box[node, 1, j] - centre))
+            right = max(right, abs(tree.box[node + 1, 0, j] + tree.box[node + 1, 1, j] - centre))
+        node += right < left
+    return node
+
+
+def nearest(
+    tree: Tree,
+    queries: Tree,
+    same: bool,
+    k: int,
+    ends: NDArray[np.intp],
+    chebyshev: bool,
+    complete: bool,
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Reduced distances, ascending, and rows of the k nearest.
+
+    ``same`` says that the queries are the rows of the tree: each row is then left out by position.
+    If not ``complete``, they are the nearest among some rows of the neighbourhood only.
+    """
+    distances = np.empty((queries.order.size, k))
+    rows = np.empty((queries.order.size, k), np.intp)
+    _nearest(tree, queries, same, k, ends, chebyshev, 2 * k, complete, distances, rows)
+    if k > FEW:
+        order = np.argsort(distances, axis=1)
+        distances = np.take_along_axis(distances, order, axis=1)
+        rows = np.take_along_axis(rows, order, axis=1)
+    return distances, rows
+
+
+@_kernel
+def _nearest(tree, queries, same, k, ends, chebyshev, n_local, complete, out_distances, out_rows):
+    """Reduced distances and rows of the k nearest; unsorted where k exceeds ``FEW``.
+
+    ``same`` says that the queries are the rows of the tree: each row is then left out by position.
+    Each page of queries starts from the smallest node that holds its leaf and ``n_local`` rows; if
+    not ``complete`` it ends there, with the nearest among those rows.
+    """
+    n_queries = queries.order.size
+    n_pages, d, width = tree.pages.shape
+    found = np.empty(width)
+    part = np.empty(width)
+    query_width = queries.pages.shape[2]
+    gaps = np.empty(query_width)
+    gap_part = np.empty(query_width)
+    points = np.empty((query_width, d))
+    bounds = np.empty(query_width)
+    filled = np.empty(query_width, np.intp)
+    distances = np.empty((query_width, k + width + 1))
+    rows = np.empty((query_width, k + width + 1), np.intp)
+    listed = np.empty(n_pages, np.intp)
+    stack = np.empty(128, np.intp)
+    for page in range(queries.pages.shape[0]):
+        count = min(query_width, n_queries - page * query_width)
+        box = queries.box[queries.leaf_of[page]]
+        block = queries.pages[page]
+        for s in range(count):
+            for j in range(d):
+                points[s, j] = block[j, s]
+            for z in range(k):
+                distances[s, z] = np.inf
+                rows[s, z] = 0
+            bounds[s] = np.inf
+            filled[s] = 0
+        home = queries.leaf_of[page] if same else _nearest_leaf(tree, box)
+        start = home
+        while start > 1 and (tree.last[start] - tree.first[start]) * width < n_local:
+            start >>= 1
+        for stage in range(2 if complete else 1):
+            n_listed = 0
+            if stage == 0:
+                listed[0] = home
+                n_listed = 1
+                for other in range(tree.first[start], tree.last[start]):
+                    if tree.leaf_of[other] != home:
+                        listed[n_listed] = tree.leaf_of[other]
+                        n_listed += 1
+            else:
+                bound = 0.0
+                for s in range(count):
+                    bound = max(bound, bounds[s])
+                top = 0
+                node = start
+                while node > 1:
+                    stack[0] = node ^ 1
+                    top = 1
+                    node >>= 1
+                    while top > 0:
+                        top -= 1
+                        other = stack[top]
+                        if _gap(box, tree.box[other], ends, chebyshev) >= bound:
+                            continue
+                        if tree.last[other] - tree.first[other] == 1:
+                            listed[n_listed] = other
+                            n_listed += 1
+                        else:
+                            stack[top] = 2 * other
+                            stack[top + 1] = 2 * other + 1
+                            top += 2
+            for z in range(n_listed):
+                other = tree.first[listed[z]]
+                _gaps(block, tree.box[listed[z]], ends, chebyshev, gaps, gap_part)
+                for s in range(count):
+                    if gaps[s] < bounds[s]:
+                        _distances(tree.pages[other], points[s], ends, chebyshev, found, part)
+                        if same and other == page:
+                            found[s] = np.inf
+                        bounds[s], filled[s] = _offer(
+                            found, other, k, distances[s], rows[s], filled[s]
+                        )
+        for s in range(count):
+            row = queries.order[page * query_width + s]
+            for z in range(k):
+                out_distances[row, z] = distances[s, z]
+                out_rows[row, z] = tree.order[rows[s, z]]
+
+
+def count(tree: Tree, queries: Tree, limits: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Number of rows of the tree at a sum of squares of at most ``limits`` from each query."""
+    counts = np.empty(queries.order.size, np.intp)
+    _count(tree, queries, limits, counts)
+    return counts
+
+
+@_kernel
+def _count(tree, queries, limits, out):
+    n = tree.order.size
+    ends = np.array([queries.pages.shape[1]])
+    n_queries = queries.order.size
+    d = queries.pages.shape[1]
+    width = tree.pages.shape[2]
+    found = np.empty(width)
+    part = np.empty(width)
+    query_width = queries.pages.shape[2]
+    gaps = np.empty(query_width)
+    reaches = np.empty(query_width)
+    gap_part = np.empty(query_width)
+    points = np.empty((query_width, d))
+    limit = np.empty(query_width)
+    totals = np.empty(query_width, np.intp)
+    stack = np.empty(128, np.intp)
+    for page in range(queries.pages.shape[0]):
+        n_points = min(query_width, n_queries - page * query_width)
+        box = queries.box[queries.leaf_of[page]]
+        block = queries.pages[page]
+        # Queries that can count nothing must not hold back the others.
+        near = np.inf
+        far = -1.0
+        for s in range(n_points):
+            limit[s] = limits[queries.order[page * query_width + s]]
+            if limit[s] >= 0.0:
+                near = min(near, limit[s])
+                far = max(far, limit[s])
+            totals[s] = 0
+            for j in range(d):
+                points[s, j] = block[j, s]
+        inside = 0
+        stack[0] = 1
+        top = 1
+        while top > 0:
+            top -= 1
+            node = stack[top]
+            gap = _gap(box, tree.box[node], ends, False)
+            if gap > far:
+                continue
+            reach = _reach(box, tree.box[node])
+            size = min(n, tree.last[node] * width) - tree.first[node] * width
+            if reach <= near:
+                inside += size
+                continue
+            # Where all pairs are equally far (duplicates), the node decides without its pages.
+            if gap < reach and tree.last[node] - tree.first[node] > 1:
+                stack[top] = 2 * node
+                stack[top + 1] = 2 * node + 1
+                top += 2
+                continue
+            other = tree.pages[tree.first[node]]
+            _gaps(block, tree.box[node], ends, False, gaps, gap_part)
+            _reaches(block, tree.box[node], reaches)
+            for s in range(n_points):
+                if gaps[s] <= limit[s]:
+                    if reaches[s] <= limit[s]:
+                        totals[s] += size
+                    else:
+                        _distances(other, points[s], ends, False, found, part)
+                        hits = 0
+                        for i in range(width):
+                            hits += found[i] <= limit[s]
+                        totals[s] += hits
+        for s in range(n_points):
+            row = queries.order[page * query_width + s]
+            out[row] = totals[s] + inside if limit[s] >= 0.0 else 0
