@@ -71,7 +71,10 @@ sphinx_gallery_conf = {
     "doc_module": "infotheory",
     "reference_url": {"infotheory": None},
     "remove_config_comments": True,
+    "capture_repr": (),
     "show_memory": False,
+    "show_signature": False,
+    "write_computation_times": False,
     "plot_gallery": "True",
     "download_all_examples": False,
 }
@@ -81,6 +84,10 @@ html_title = "infotheory"
 html_static_path = ["_static"]
 html_css_files = ["infotheory.css"]
 html_show_sourcelink = False
+# Pages without pages below them have nothing to show in a side bar.
+html_sidebars = {
+    page: [] for page in ("choosing", "uncertainty", "extending", "benchmarks", "changelog")
+}
 html_copy_source = False
 html_theme_options = {
     "show_prev_next": False,

@@ -22,8 +22,8 @@ rng = np.random.default_rng(0)
 n = 365
 temperature = rng.normal(14, 8, size=n)  # degrees Celsius
 advertising = rng.gamma(2.0, 1.0, size=n)  # thousand euros
-sales = np.exp(temperature / 15) + 0.6 * advertising + rng.normal(0, 0.7, size=n)
-swimmers = 10 * np.log1p(np.exp((temperature - 12) / 4)) + rng.normal(0, 3, size=n)
+sales = np.exp(temperature / 15) + 0.6 * advertising + rng.gamma(2.0, 0.5, size=n)
+swimmers = 10 * np.log1p(np.exp((temperature - 12) / 4)) * rng.lognormal(0, 0.3, size=n)
 
 # %%
 # Two questions a pair
@@ -60,6 +60,6 @@ mild = abs(temperature - 14) < 1
 figure, ax = plt.subplots(figsize=(5, 3.6), layout="constrained")
 ax.plot(swimmers, sales, "o", color="0.75", markersize=4, label="all days")
 ax.plot(swimmers[mild], sales[mild], "o", color="C1", markersize=5, label="13 to 15 °C")
-ax.set_xlabel("swimmers (number a day)")
+ax.set_xlabel("swimmers (dozens a day)")
 ax.set_ylabel("sales (thousand euros a day)")
 ax.legend(frameon=False)

@@ -59,7 +59,7 @@ for ax, (label, row) in zip(axes, estimates.items(), strict=True):
     ax.set_xlabel("number of rows")
     ax.set_title(label)
 axes[0].set_ylabel("mutual information (nats)")
-axes[0].legend(frameon=False)
+axes[2].legend(frameon=False, loc="upper right")
 
 # %%
 # Which way to an interval?

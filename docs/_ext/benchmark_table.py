@@ -56,7 +56,7 @@ def _table(header: list[str], rows: list[list[str]]) -> nodes.table:
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in header), cols=len(header))
     group += nodes.thead("", _row(header))
     group += nodes.tbody("", *(_row(row) for row in rows))
-    return nodes.table("", group, classes=["benchmark"])
+    return nodes.table("", group, classes=["benchmark", "colwidths-auto"])
 
 
 def _row(cells: list[str]) -> nodes.row:
