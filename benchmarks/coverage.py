@@ -131,9 +131,9 @@ def interval_cases() -> list[tuple[str, Any, Sampler, float]]:
         truth = -0.5 * math.log(1 - rho**2)
         cases.append(
             (
-                f"GaussianMutualInformation: rho {rho}, n 200",
+                f"GaussianMutualInformation: rho {rho}, n 500",
                 it.GaussianMutualInformation(),
-                pair(rho, 200),
+                pair(rho, 500),
                 truth,
             )
         )
