@@ -35,6 +35,20 @@ def fitted_value(estimator: Any) -> float:
     )
 
 
+def check_instance(estimator: Any) -> None:
+    """Raise unless ``estimator`` can be cloned and fitted."""
+    if isinstance(estimator, type):
+        raise TypeError(
+            f"estimator must be an instance, got the class {estimator.__name__}. "
+            f"Write {estimator.__name__}()."
+        )
+    if not hasattr(estimator, "fit") or not hasattr(estimator, "get_params"):
+        raise TypeError(
+            f"estimator must be an object with fit and get_params, got {estimator!r}. "
+            f"Pass an instance such as KSG()."
+        )
+
+
 def is_two_sample(estimator: Any) -> bool:
     """Whether a fitted estimator compares two samples (``y`` labels the sample of each row)."""
     return hasattr(estimator, "divergence_")
@@ -136,3 +150,10 @@ class DivergenceEstimator(_Shape):
                 f"y has {sizes.min()} sample(s). Pass more rows of it."
             )
         return x, in_q
+
+
+SHAPES: dict[str, type] = {
+    "entropy": EntropyEstimator,
+    "mutual_information": MutualInformationEstimator,
+    "divergence": DivergenceEstimator,
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -161,8 +162,9 @@ class Estimate:
 
 def check_confidence_level(confidence_level: float) -> None:
     """Raise unless 0 < confidence_level < 1."""
-    if not 0 < confidence_level < 1:
-        raise ValueError(
+    is_number = isinstance(confidence_level, Real)
+    if not is_number or not 0 < confidence_level < 1:
+        raise (ValueError if is_number else TypeError)(
             f"confidence_level must lie strictly between 0 and 1, got {confidence_level!r}. "
             "Use 0.9 for a 90 % interval, or None for the value alone."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 from infotheory._base import DivergenceEstimator, takes_variables
@@ -17,7 +18,7 @@ from infotheory._estimators.automatic import (
 )
 from infotheory._inference import confidence_interval, permutation_test, point_estimate
 from infotheory._resampling import local_random_state
-from infotheory._validation import Variable, check_same_length, describe, two_samples
+from infotheory._validation import Variable, check_count, check_same_length, describe, two_samples
 
 KINDS = ("kl", "reverse-kl", "jeffreys", "js")
 
@@ -85,7 +86,18 @@ def entropy(
     else:
         chosen, notes = named("entropy", estimator), []
     return _answer(
-        chosen, x, None, None, notes, base, confidence_level, 0, n_jobs, random_state, verbose=0
+        "entropy",
+        chosen,
+        x,
+        None,
+        None,
+        notes,
+        base,
+        confidence_level,
+        0,
+        n_jobs,
+        random_state,
+        verbose=0,
     )
 
 
@@ -320,9 +332,10 @@ def divergence(
             f"kind must be one of {', '.join(KINDS)}, got {kind!r}. "
             f"'kl' is the Kullback-Leibler divergence of P from Q."
         )
-    describe(P, "P", discrete=discrete)
-    describe(Q, "Q", discrete=discrete)
+    p, q = describe(P, "P", discrete=discrete), describe(Q, "Q", discrete=discrete)
     X, y = two_samples(P, Q)
+    if discrete is None:
+        _check_same_kinds(p, q)
     x = describe(X, "X", discrete=discrete)
     if estimator == "auto":
         chosen, why = choose_divergence(x, kind)
@@ -338,6 +351,7 @@ def divergence(
                 f"{type(chosen).__name__}(kind={kind!r})."
             )
     return _answer(
+        "divergence",
         chosen,
         x,
         describe(y, "y"),
@@ -366,7 +380,7 @@ def _paired(
 ) -> Estimate:
     check_base(base)
     raw = {"X": X, "y": y} if condition is None else {"X": X, "y": y, "condition": condition}
-    masks = _masks(discrete, len(raw))
+    masks = each_argument(discrete, len(raw))
     variables = [
         describe(part, name, discrete=mask)
         for (name, part), mask in zip(raw.items(), masks, strict=True)
@@ -385,6 +399,7 @@ def _paired(
         chosen, notes = named("mutual_information", estimator), []
     x, target, *rest = variables
     return _answer(
+        "mutual_information",
         chosen,
         x,
         target,
@@ -399,7 +414,20 @@ def _paired(
     )
 
 
-def _masks(discrete: Any, n_arguments: int) -> tuple[Any, ...]:
+def _check_same_kinds(p: Variable, q: Variable) -> None:
+    """Text in one sample and numbers in the other never meet: a slip rather than a question."""
+    for j, (left, right) in enumerate(zip(p.numbers, q.numbers, strict=True)):
+        if (left is None) != (right is None):
+            words = ["text or labels" if part is None else "numbers" for part in (left, right)]
+            raise ValueError(
+                f"Column {j} of P and Q must hold the same kind of values, got {words[0]} in P and "
+                f"{words[1]} in Q. Encode both alike, or pass discrete=True to compare them as "
+                f"symbols."
+            )
+
+
+def each_argument(discrete: Any, n_arguments: int) -> tuple[Any, ...]:
+    """``discrete`` as one entry an argument of a door."""
     if not isinstance(discrete, tuple):
         return (discrete,) * n_arguments
     if len(discrete) != n_arguments:
@@ -412,6 +440,7 @@ def _masks(discrete: Any, n_arguments: int) -> tuple[Any, ...]:
 
 
 def _answer(
+    quantity: str,
     estimator: Any,
     x: Variable,
     y: Variable | None,
@@ -425,11 +454,12 @@ def _answer(
     *,
     verbose: int,
 ) -> Estimate:
-    if n_permutations < 0:
-        raise ValueError(
-            f"n_permutations must not be negative, got {n_permutations}. Use 0 for no p-value, or "
-            f"199 for a test at level 0.05."
-        )
+    check_count(
+        n_permutations,
+        "n_permutations",
+        0,
+        "Use 0 for no p-value, or 199 for a test at level 0.05.",
+    )
     rng = local_random_state(random_state)
     data = [x, y, condition]
     if not takes_variables(estimator):
@@ -446,6 +476,12 @@ def _answer(
             confidence_level=confidence_level,
             n_jobs=n_jobs,
             random_state=rng,
+        )
+    if not hasattr(estimate.estimator, f"{quantity}_"):
+        raise TypeError(
+            f"estimator must leave {quantity}_ after fit, which {type(estimator).__name__} does "
+            f"not. Pass one that estimates {quantity.replace('_', ' ')}; for the information by an "
+            f"entropy estimator use EntropySum(estimator)."
         )
     if n_permutations:
         tested = permutation_test(
@@ -464,8 +500,11 @@ def _answer(
 
 def check_base(base: float | None) -> None:
     """Raise unless the base of the logarithm makes sense."""
-    if base is not None and not (base > 0 and base != 1 and math.isfinite(base)):
-        raise ValueError(
+    if base is None:
+        return
+    is_number = isinstance(base, Real)
+    if not is_number or not (base > 0 and base != 1 and math.isfinite(base)):
+        raise (ValueError if is_number else TypeError)(
             f"base must be a positive number other than 1, got {base!r}. "
             f"Use 2 for bits, 10 for hartleys, None for nats."
         )

@@ -11,7 +11,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from infotheory._estimate import unit_of
-from infotheory._functions import check_base, entropy, mutual_information
+from infotheory._functions import check_base, each_argument, entropy, mutual_information
 from infotheory._resampling import local_random_state
 from infotheory._validation import Variable, check_same_length, describe
 
@@ -174,9 +174,9 @@ def mutual_information_matrix(
     True
     """
     check_base(base)
-    masks = discrete if isinstance(discrete, tuple) and y is not None else (discrete, discrete)
+    masks = (discrete,) if y is None else each_argument(discrete, 2)
     rows = _columns(describe(X, "X", discrete=masks[0]), "x")
-    columns = rows if y is None else _columns(describe(y, "y", discrete=masks[1]), "y")
+    columns = rows if y is None else _columns(describe(y, "y", discrete=masks[-1]), "y")
     check_same_length(rows[0][1], columns[0][1])
     if y is None:
         pairs = list(combinations_with_replacement(range(len(rows)), 2))

@@ -15,7 +15,13 @@ def local_random_state(random_state: Any) -> np.random.RandomState:
     """As scikit-learn reads it, but None draws fresh entropy: no global generator advances."""
     if random_state is None:
         return np.random.RandomState()
-    return check_random_state(random_state)
+    try:
+        return check_random_state(random_state)
+    except ValueError as error:
+        raise ValueError(
+            f"random_state must be None, an int or a numpy.random.RandomState, got "
+            f"{random_state!r}. An int makes the result reproducible."
+        ) from error
 
 
 def evaluate(

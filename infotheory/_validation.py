@@ -202,9 +202,9 @@ def _series_values(series: Any) -> np.ndarray:
 def _as_columns(raw: Any, name: str, *, allow_1d: bool) -> list[np.ndarray]:
     """One 1-D NumPy array a column, each with its natural dtype."""
     if raw is None:
+        rule = "requires y to be passed, but the target y is None" if name == "y" else "needs it"
         raise ValueError(
-            f"{name} is None, but it is required here: this requires y to be passed, but the "
-            f"target y is None. Pass an array with one row a sample."
+            f"{name} is None, but this call {rule}. Pass an array with one row a sample."
         )
     if scipy.sparse.issparse(raw):
         raise TypeError(
@@ -435,6 +435,14 @@ def check_same_length(*variables: Variable) -> None:
                 f"{first.n_samples} and {other.n_samples}: inconsistent numbers of samples. Pair "
                 f"each row of {first.name} with one row of {other.name}."
             )
+
+
+def check_count(value: Any, name: str, minimum: int, advice: str) -> None:
+    """Raise unless a parameter is an integer of at least ``minimum``."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}. {advice}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value}. {advice}")
 
 
 def take_rows(raw: Any, rows: np.ndarray) -> Any:

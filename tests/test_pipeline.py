@@ -77,7 +77,9 @@ def test_resampling_takes_a_pipeline():
             return self[-1].divergence_
 
     pipeline = DivergencePipeline([("scale", StandardScaler()), ("kl", GaussianDivergence())])
-    estimate = confidence_interval(pipeline, X, y, n_resamples=20, random_state=0)
+    estimate = confidence_interval(
+        pipeline, X, y, confidence_level=0.999, n_resamples=20, random_state=0
+    )
     low, high = estimate.interval
     assert low < kl_divergence(P, Q) < high
     assert permutation_test(pipeline, X, y, n_permutations=19, random_state=0).p_value == 0.05

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from infotheory._base import EntropyEstimator
+from infotheory._base import SHAPES, EntropyEstimator, check_instance, takes_variables
 from infotheory._estimators.composed import EntropySum
 from infotheory._estimators.discrete import (
     DiscreteDivergence,
@@ -59,8 +59,14 @@ def named(quantity: str, estimator: Any, **parameters: Any) -> Any:
                 f"estimator must be a name or an object with fit, got {estimator!r}. Names: auto, "
                 f"{', '.join(NAMES[quantity])}."
             )
+        check_instance(estimator)
         if quantity == "mutual_information" and isinstance(estimator, EntropyEstimator):
             return EntropySum(estimator)
+        if takes_variables(estimator) and not isinstance(estimator, SHAPES[quantity]):
+            raise TypeError(
+                f"estimator must estimate {quantity.replace('_', ' ')}, got {estimator!r}, which "
+                f"does not. Names that do: auto, {', '.join(NAMES[quantity])}."
+            )
         return estimator
     if estimator not in NAMES[quantity]:
         raise ValueError(

@@ -134,7 +134,10 @@ class DiscreteEntropy(EntropyEstimator):
         self.counts_ = counts[counts > 0]
         _check_categories(self.n_categories, len(self.counts_), "X")
         self.entropy_ = float(discrete_entropy(self.counts_, **self._options()))
-        self.notes_ = tuple(_coverage_notes(self.counts_, "X"))
+        notes = _coverage_notes(self.counts_, "X")
+        if len(self.counts_) == 1:
+            notes.append(f"X is constant: all {len(x)} rows hold one symbol.")
+        self.notes_ = tuple(notes)
         return self
 
     def _options(self) -> dict[str, Any]:

@@ -180,7 +180,7 @@ class NeighborsEntropy(EntropyEstimator):
     def _bias(self, rng: np.random.RandomState) -> float:
         mean = self._fit_X.mean(axis=0)
         covariance = np.atleast_2d(np.cov(self._fit_X, rowvar=False))
-        if np.linalg.eigvalsh(covariance)[0] < 1e-8 * np.trace(covariance):
+        if np.linalg.eigvalsh(covariance)[0] <= 1e-8 * np.trace(covariance):
             return 0.0
         errors = []
         for _ in range(_N_REFERENCE):
@@ -391,7 +391,7 @@ class KSG(MutualInformationEstimator):
         dims = [part.shape[1] for part in self._parts]
         joint = np.hstack(self._parts)
         covariance = np.atleast_2d(np.cov(joint, rowvar=False))
-        if np.linalg.eigvalsh(covariance)[0] < 1e-8 * np.trace(covariance):
+        if np.linalg.eigvalsh(covariance)[0] <= 1e-8 * np.trace(covariance):
             return 0.0
         errors = []
         for _ in range(_N_REFERENCE):
@@ -715,7 +715,7 @@ class NeighborsDivergence(DivergenceEstimator):
     def _bias(self, rng: np.random.RandomState) -> float:
         moments = [(p.mean(axis=0), np.atleast_2d(np.cov(p, rowvar=False))) for p in self._parts()]
         if self.kind == "js" or any(
-            np.linalg.eigvalsh(c)[0] < 1e-8 * np.trace(c) for _, c in moments
+            np.linalg.eigvalsh(c)[0] <= 1e-8 * np.trace(c) for _, c in moments
         ):
             return 0.0  # no closed form, or no density
         errors = []
