@@ -194,9 +194,18 @@ def _is_frame(raw: Any) -> bool:
 
 def _series_values(series: Any) -> np.ndarray:
     """A pandas or polars column as NumPy; categories and extension types as objects."""
-    if hasattr(series, "cat") and hasattr(series, "astype"):
-        return np.asarray(series.astype(object))
-    return np.asarray(series)
+    return np.asarray(series.astype(object) if _is_category(series) else series)
+
+
+def _is_category(series: Any) -> bool:
+    return hasattr(series, "cat") and hasattr(series, "astype")
+
+
+def _categories(raw: Any, n_columns: int) -> list[bool]:
+    """Which columns of a table are categories, and so labels whatever their values are."""
+    if _is_frame(raw):
+        return [_is_category(raw[c]) for c in raw.columns]
+    return [_is_category(raw)] * n_columns
 
 
 def _as_columns(raw: Any, name: str, *, allow_1d: bool) -> list[np.ndarray]:
@@ -307,14 +316,16 @@ def _is_missing(value: Any) -> bool:
 
 
 def _real_column(column: np.ndarray, name: str, j: int) -> np.ndarray:
-    if column.dtype.kind in "USTmM" or column.dtype.kind == "O":
+    beyond_int64 = column.dtype.kind == "O" and all(isinstance(v, numbers.Integral) for v in column)
+    if column.dtype.kind in "USTmMO" and not beyond_int64:
         for v in column:
             if _is_missing(v):
                 _refuse_missing(column, name, j, labels=False)
             if isinstance(v, (str, bytes)) or column.dtype.kind in "USTmM":
                 raise _not_numbers(name, j, f"{type(v).__name__} values such as {v!r}")
+        other = next(type(v) for v in column if not isinstance(v, numbers.Real))
         raise TypeError(
-            f"{name} must hold numbers, but column {j} holds {type(column[0]).__name__} objects: "
+            f"{name} must hold numbers, but column {j} holds {other.__name__} objects: "
             f"the argument must be a string or a number. Encode the column as numbers."
         )
     values = column.astype(np.float64)
@@ -356,7 +367,7 @@ def describe(
     if estimator is not None:
         _record_features(estimator, len(columns), raw if names else None, reset=reset)
     _check_rows(len(columns[0]), name, min_samples)
-    mask = _label_mask(columns, discrete, name)
+    mask = _label_mask(columns, _categories(raw, len(columns)), discrete, name)
     checked, n_symbols, numbers, labels = [], [], [], []
     for j, column in enumerate(columns):
         if mask[j]:
@@ -395,9 +406,11 @@ def _record_features(estimator: Any, dim: int, names: Any, *, reset: bool) -> No
     validate_data(estimator, shaped, reset=reset, skip_check_array=True)
 
 
-def _label_mask(columns: list[np.ndarray], discrete: Mask, name: str) -> np.ndarray:
+def _label_mask(
+    columns: list[np.ndarray], categories: list[bool], discrete: Mask, name: str
+) -> np.ndarray:
     if discrete is None:
-        return np.array([c.dtype.kind != "f" for c in columns])
+        return np.array([c.dtype.kind != "f" for c in columns]) | categories
     mask = np.asarray(discrete)
     if mask.dtype.kind != "b" or mask.ndim > 1 or (mask.ndim == 1 and len(mask) != len(columns)):
         raise ValueError(
@@ -412,9 +425,10 @@ def _label_codes(column: np.ndarray, name: str, j: int) -> tuple[np.ndarray, int
     try:
         return encode_labels(column)
     except TypeError as error:
+        other = next((type(v) for v in column if type(v).__hash__ is None), type(column[0]))
         raise TypeError(
             f"{name} column {j} holds labels that are not hashable "
-            f"({type(column[0]).__name__}): the argument must be a string or a number, or any "
+            f"({other.__name__}): the argument must be a string or a number, or any "
             f"hashable label. Convert each label to text or a tuple."
         ) from error
 
