@@ -243,9 +243,9 @@ def neighbors_js_pointwise(
 
     Notes
     -----
-    Equal to the mixed estimate of I(X; label) when the samples have equal sizes; unequal sizes
-    are reweighted so that the divergence keeps equal weights. Complexity as
-    :func:`neighbors_log_ratio`. Source: Ross (2014), doi:10.1371/journal.pone.0087357.
+    Equal to the mixed estimate of I(X; label) when the samples have equal sizes. For unequal
+    sizes the divergence keeps equal weights, and the counts are combined without the bias that
+    weighting them would bring. Complexity as :func:`neighbors_log_ratio`. Source: Ross (2014), doi:10.1371/journal.pone.0087357.
 
     Examples
     --------
@@ -260,18 +260,45 @@ def neighbors_js_pointwise(
     parts = []
     first, second = detached_numpy(P), detached_numpy(Q)
     for own, other in ((first, second), (second, first)):
-        distances, _ = nearest(own, n_neighbors, metric=metric)
-        radius = distances[:, n_neighbors - 1]
+        ratio = (len(own) - 1) / len(other)
+        # As many neighbours of the larger sample as hold some rows of the smaller one.
+        k = min(math.ceil(n_neighbors * max(ratio, 1.0)), len(own) - 1)
+        radius = nearest(own, k, metric=metric)[0][:, k - 1]
         tied = radius == 0
-        k = np.full(len(own), float(n_neighbors))
+        near = np.full(len(own), k)
         strangers = count_within(other, radius, metric=metric, strict=True, query=own)
         if tied.any():
-            k[tied] = count_within(own, radius, metric=metric, strict=False)[tied]
+            near[tied] = count_within(own, radius, metric=metric, strict=False)[tied]
             closed = count_within(other, radius, metric=metric, strict=False, query=own)
             strangers = np.where(tied, closed, strangers)
-        together = k + strangers * ((len(own) - 1) / len(other))
-        parts.append(math.log(2) + digamma(k) - digamma(together))
+        parts.append(math.log(2) - _log_one_plus_ratio(near, strangers, ratio))
     return like(parts[0], P), like(parts[1], Q)
+
+
+def _log_one_plus_ratio(k: np.ndarray, c: np.ndarray, ratio: float) -> np.ndarray:
+    """Estimates of ln(1 + s), s = q / p, from c rows of q in a ball that ends at the k-th of p.
+
+    With ``ratio`` rows of p for one of q, c is negative binomial: k successes of probability
+    pi = 1 / (1 + s / ratio). Then E psi(k + c) = psi(k) - ln pi, and the rest of
+    ln(1 + s) = -ln pi + ln(pi + ratio (1 - pi)) is a power series in pi or 1 - pi, of which
+    every power (below k for pi) has an unbiased estimate in falling factorials.
+    """
+    total = digamma(k + c) - digamma(k)
+    if ratio < 1:
+        base, successes = 1 - ratio, c.astype(np.float64)
+    else:
+        total = total + math.log(ratio)
+        base, successes = 1 - 1 / ratio, k - 1.0
+    power = np.ones(len(k))
+    for j in range(1, int(successes.max(initial=0)) + 1):
+        weight = base**j / j
+        if weight < 1e-10:
+            break
+        trials = k + c - float(j)
+        power = power * np.where(trials > 0, (successes - (j - 1)) / np.maximum(trials, 1), 0.0)
+        power = np.maximum(power, 0.0)
+        total = total - weight * power
+    return total
 
 
 # --------------------------------------------------------------------------- mutual information
@@ -319,14 +346,13 @@ def _counts_in_product(
     for start in range(0, len(radius), step):
         rows = slice(start, start + step)
         limit = radius[rows, None]
-        near: np.ndarray | None = None
+        near = np.ones((len(limit), len(parts[0])), dtype=bool)
         for part, centre in zip(parts, centres, strict=True):
             square = (centre[rows, None, 0] - part[None, :, 0]) ** 2
             for j in range(1, part.shape[1]):
                 square = square + (centre[rows, None, j] - part[None, :, j]) ** 2
             distance = np.sqrt(square)
-            within = distance < limit if strict else distance <= limit
-            near = within if near is None else near & within
+            near = near & (distance < limit if strict else distance <= limit)
         counts[rows] = np.count_nonzero(near, axis=1)
     return counts - (radius > 0 if strict else radius >= 0) if query is None else counts
 
