@@ -26,5 +26,5 @@ def test_the_example_prints_what_the_readme_says():
 def test_ci_runs_the_test_command_of_the_readme():
     install, test = blocks("sh")[-1].strip().split(" && ")
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert install.replace("pip install", "pip install -q") in script
+    assert install.replace("pip install", "pip install -qq") in script
     assert f'part "tests" {test}\n' in script

@@ -135,7 +135,8 @@ class NeighborsEntropy(EntropyEstimator):
             notes.append(
                 f"{share:.1%} of the rows have at least {self.n_neighbors} duplicates: a law with "
                 f"atoms has no density, and its differential entropy is -inf. Treat the values "
-                f"as symbols with a discrete estimator."
+                f"as symbols with a discrete estimator or, if they are rounded measurements, give "
+                f"them a density with infotheory.functional.spread_atoms."
             )
         self.notes_ = tuple(notes)
         return self
@@ -280,8 +281,8 @@ class KSG(MutualInformationEstimator):
     Notes
     -----
     The estimate is at most :math:`\psi(n) - \psi(k)` nats and falls short of strong dependence
-    well before (by 0.45 at 4 nats for n = 10 000); it also loses in high dimension (0.94 of 1.12
-    nats for 5 + 5 columns). Both are noted on the result. Complexity about :math:`O(n \ln n)`
+    well before (for 3 + 3 normal columns by 0.23 at 4 nats and 0.66 at 6, n = 10 000); it also
+    loses in high dimension (0.94 of 1.12 nats for 5 + 5 columns). Both are noted on the result. Complexity about :math:`O(n \ln n)`
     in low dimension, :math:`O(n^2 d)` above. Sources: Kraskov, Stögbauer and Grassberger (2004),
     arXiv:cond-mat/0305641; Frenzel and Pompe (2007), doi:10.1103/PhysRevLett.99.204101.
 
