@@ -282,9 +282,10 @@ class KSG(MutualInformationEstimator):
     -----
     The estimate is at most :math:`\psi(n) - \psi(k)` nats and falls short of strong dependence
     well before (for 3 + 3 normal columns by 0.23 at 4 nats and 0.66 at 6, n = 10 000); it also
-    loses in high dimension (0.94 of 1.12 nats for 5 + 5 columns). Both are noted on the result. Complexity about :math:`O(n \ln n)`
-    in low dimension, :math:`O(n^2 d)` above. Sources: Kraskov, Stögbauer and Grassberger (2004),
-    arXiv:cond-mat/0305641; Frenzel and Pompe (2007), doi:10.1103/PhysRevLett.99.204101.
+    loses in high dimension (0.94 of 1.12 nats for 5 + 5 columns). Both are noted on the result.
+    Complexity about :math:`O(n \ln n)` in low dimension, :math:`O(n^2 d)` above. Sources:
+    Kraskov, Stögbauer and Grassberger (2004), arXiv:cond-mat/0305641; Frenzel and Pompe (2007),
+    doi:10.1103/PhysRevLett.99.204101.
 
     Examples
     --------
