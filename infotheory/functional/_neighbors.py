@@ -245,7 +245,8 @@ def neighbors_js_pointwise(
     -----
     Equal to the mixed estimate of I(X; label) when the samples have equal sizes. For unequal
     sizes the divergence keeps equal weights, and the counts are combined without the bias that
-    weighting them would bring. Complexity as :func:`neighbors_log_ratio`. Source: Ross (2014), doi:10.1371/journal.pone.0087357.
+    weighting them would bring. Complexity as :func:`neighbors_log_ratio`. Source: Ross (2014),
+    doi:10.1371/journal.pone.0087357.
 
     Examples
     --------
