@@ -231,14 +231,14 @@ class DiscreteMutualInformation(MutualInformationEstimator):
         pairs = [v.codes() for v in variables]
         self._codes = [codes for codes, _ in pairs]
         self._n_symbols = [size for _, size in pairs]
-        self._known = self._categories(variables)
+        every = [np.bincount(codes) for codes in self._codes]
+        every = [counts[counts > 0] for counts in every]
+        self._known = self._categories(variables, [len(counts) for counts in every])
         self.mutual_information_ = float(
             discrete_mutual_information(*self._codes[:2], **self._options())
         )
         notes = []
-        for v, codes in zip(variables, self._codes, strict=True):
-            counts = np.bincount(codes)
-            counts = counts[counts > 0]
+        for v, counts in zip(variables, every, strict=True):
             if len(counts) == 1 and v is not given:
                 self.mutual_information_ = 0.0
                 notes.append(f"{v.name} is constant: it shares no information with anything.")
@@ -246,7 +246,7 @@ class DiscreteMutualInformation(MutualInformationEstimator):
         self.notes_ = tuple(notes)
         return self
 
-    def _categories(self, variables: list[Variable]) -> list[float | None]:
+    def _categories(self, variables: list[Variable], seen: list[int]) -> list[float | None]:
         known = self.n_categories
         each: list[float | None] = (
             list(known) if isinstance(known, (tuple, list)) else [known] * len(variables)
@@ -256,8 +256,8 @@ class DiscreteMutualInformation(MutualInformationEstimator):
                 f"n_categories must be one number or one a variable ({len(variables)} variables "
                 f"here), got {known!r}. Leave it None for the numbers seen."
             )
-        for k, v, codes in zip(each, variables, self._codes, strict=True):
-            _check_categories(k, len(np.unique(codes)), v.name)
+        for k, v, size in zip(each, variables, seen, strict=True):
+            _check_categories(k, size, v.name)
         return each
 
     def _options(self) -> dict[str, Any]:
