@@ -19,6 +19,18 @@ def unit_of(base: float | None) -> str:
     return known.get(base, f"units of log base {base:g}")
 
 
+def check_base(base: float | None) -> None:
+    """Raise unless the base of the logarithm makes sense."""
+    if base is None:
+        return
+    is_number = isinstance(base, Real)
+    if not is_number or not 1 < base < math.inf:
+        raise (ValueError if is_number else TypeError)(
+            f"base must be a number greater than 1, got {base!r}. "
+            f"Use 2 for bits, 10 for hartleys, None for nats."
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Estimate:
     """An estimated quantity with its uncertainty.
@@ -118,12 +130,18 @@ class Estimate:
         -------
         Estimate
 
+        Raises
+        ------
+        ValueError, TypeError
+            If `base` is not a number greater than 1.
+
         Examples
         --------
         >>> from infotheory import Estimate
         >>> Estimate(1.0, n_samples=10).in_base(2)
         Estimate(1.443 bits, n = 10)
         """
+        check_base(base)
         if base is None:
             return self
         scale = 1.0 / math.log(base)

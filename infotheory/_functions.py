@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from infotheory._base import DivergenceEstimator, takes_variables
-from infotheory._estimate import Estimate
+from infotheory._estimate import Estimate, check_base
 from infotheory._estimators.automatic import (
     choose_divergence,
     choose_entropy,
@@ -414,6 +414,11 @@ def _paired(
     )
 
 
+def _as_array(variable: Variable) -> np.ndarray:
+    """One column as a vector, as scikit-learn passes a target; several as a matrix."""
+    return variable.values[:, 0] if variable.dim == 1 else variable.values
+
+
 def _check_same_kinds(p: Variable, q: Variable) -> None:
     """Text in one sample and numbers in the other never meet: a slip rather than a question."""
     for j, (left, right) in enumerate(zip(p.numbers, q.numbers, strict=True)):
@@ -461,10 +466,10 @@ def _answer(
         "Use 0 for no p-value, or 199 for a test at level 0.05.",
     )
     rng = local_random_state(random_state)
-    data = [x, y, condition]
+    X, target, given = x, y, condition
     if not takes_variables(estimator):
-        data = [None if v is None else v.values for v in data]
-    X, target, given = data
+        X = x.values
+        target, given = (v if v is None else _as_array(v) for v in (y, condition))
     if confidence_level is None:
         estimate = point_estimate(estimator, X, target, condition=given)
     else:
@@ -496,15 +501,3 @@ def _answer(
         )
         estimate = replace(estimate, p_value=tested.p_value)
     return replace(estimate, notes=(*notes, *estimate.notes)).in_base(base)
-
-
-def check_base(base: float | None) -> None:
-    """Raise unless the base of the logarithm makes sense."""
-    if base is None:
-        return
-    is_number = isinstance(base, Real)
-    if not is_number or not (base > 0 and base != 1 and math.isfinite(base)):
-        raise (ValueError if is_number else TypeError)(
-            f"base must be a positive number other than 1, got {base!r}. "
-            f"Use 2 for bits, 10 for hartleys, None for nats."
-        )

@@ -159,11 +159,12 @@ def test_entropy_of_duplicates_is_minus_infinity():
 
 
 def test_log_ratio_of_duplicates_comes_from_counts():
-    P = np.repeat([[0.0], [1.0]], [30, 10], axis=0)
-    Q = np.repeat([[0.0], [1.0]], [10, 30], axis=0)
-    expected = np.where(
-        P[:, 0] == 0, digamma(29) - digamma(10), digamma(9) - digamma(30)
-    ) + math.log(40 / 39)
+    P = np.repeat([[0.0], [1.0], [5.0]], [30, 10, 5], axis=0)
+    Q = np.repeat([[0.0], [1.0]], [10, 35], axis=0)
+    found = {0.0: (30, 10), 1.0: (10, 35), 5.0: (5, 0)}
+    expected = [
+        digamma(found[x][0]) - digamma(found[x][1] + 1) + digamma(46) - digamma(45) for x in P[:, 0]
+    ]
     np.testing.assert_allclose(it.neighbors_log_ratio(P, P, Q), expected)
 
 

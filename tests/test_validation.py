@@ -205,6 +205,7 @@ def test_labels_of_two_samples(estimator, labels, words):
         ({"base": 0}, ValueError, r"base must be .*got 0\. Use 2 for bits"),
         ({"base": 1}, ValueError, r"base .*got 1\."),
         ({"base": -2}, ValueError, r"base .*got -2"),
+        ({"base": 0.5}, ValueError, r"base must be a number greater than 1, got 0\.5"),
         ({"base": np.nan}, ValueError, r"base .*got nan"),
         ({"base": "2"}, TypeError, r"base .*got '2'"),
         ({"confidence_level": 90}, ValueError, r"confidence_level .*got 90\. Use 0\.9"),

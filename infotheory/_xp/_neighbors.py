@@ -16,10 +16,9 @@ Floats = NDArray[np.float64]
 Metric = Literal["chebyshev", "euclidean"]
 
 # From this many columns on, sorted columns find Chebyshev neighbours faster than the tree.
-_MANY_COLUMNS = 4
-# Rows in a page of the tree, for few and for many columns.
-_NARROW_PAGE = 32
-_WIDE_PAGE = 128
+_MANY_COLUMNS = 5
+# Rows in a page of the tree.
+_PAGE = 96
 # Rows in a block of sorted columns, which takes 2 MiB a column.
 _BLOCK = 32_768
 
@@ -68,11 +67,9 @@ def nearest(
         return _nearest_in_line(X[:, 0], points[:, 0], k, same)
     from infotheory._xp import _tree
 
-    many = X.shape[1] >= _MANY_COLUMNS
-    by_columns = chebyshev and many and k <= _tree.FEW
-    width = _WIDE_PAGE if many else _NARROW_PAGE
-    tree = _tree.grow(_pad(X, ends), width)
-    queries = tree if same else _tree.grow(_pad(points, ends), width)
+    by_columns = chebyshev and X.shape[1] >= _MANY_COLUMNS and k <= _tree.FEW
+    tree = _tree.grow(_pad(X, ends), _PAGE)
+    queries = tree if same else _tree.grow(_pad(points, ends), _PAGE)
     distances, indices = _tree.nearest(
         tree, queries, same, k, _even(ends), chebyshev, complete=not by_columns
     )
@@ -123,8 +120,8 @@ def count_within(
     else:
         from infotheory._xp import _tree
 
-        tree = _tree.grow(_pad(X, ends), _WIDE_PAGE)
-        queries = tree if same else _tree.grow(_pad(points, ends), _WIDE_PAGE)
+        tree = _tree.grow(_pad(X, ends), _PAGE)
+        queries = tree if same else _tree.grow(_pad(points, ends), _PAGE)
         counts = _tree.count(tree, queries, limits)
     return counts - (limits >= 0.0) if same else counts
 

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 # Rows looked at when a node picks its widest column.
 _SAMPLE = 64
 # Up to this many neighbours, sorted insertion beats collecting candidates and selecting among them.
-FEW = 16
+FEW = 64
+LOCAL = 2
 
 _kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
 # Short helpers on array arguments: a call costs more than the work they do.
@@ -331,7 +332,7 @@ def nearest(
     """
     distances = np.empty((queries.order.size, k))
     rows = np.empty((queries.order.size, k), np.intp)
-    _nearest(tree, queries, same, k, ends, chebyshev, 2 * k, complete, distances, rows)
+    _nearest(tree, queries, same, k, ends, chebyshev, 2 * k if complete else LOCAL * k, complete, distances, rows)
     if k > FEW:
         order = np.argsort(distances, axis=1)
         distances = np.take_along_axis(distances, order, axis=1)

@@ -140,9 +140,8 @@ def neighbors_log_ratio(
     -------
     array of shape (l,)
         :math:`d \ln(\nu_k / \rho_k) + \ln(m / n')`, n' = n - 1 for the rows of P and n
-        otherwise; in nats, differentiable. Where either distance is zero (duplicates) it is
-        :math:`\psi(c_p) - \psi(c_q) + \ln(m / n')` from the counts within the larger
-        distance, without gradient.
+        otherwise; in nats, differentiable. Where either distance is zero (duplicates) it comes
+        from the counts within :math:`\rho_k`, as for symbols, without gradient.
 
     Notes
     -----
@@ -167,24 +166,33 @@ def neighbors_log_ratio(
     values = d * (safe_log(distance_q) - safe_log(xp.where(tied, 1.0, distance_p))) + offset
     if not bool(xp.any(tied)):
         return values
-    radius = np.maximum(detached_numpy(distance_p), detached_numpy(distance_q))
-    counts = _counts_at_ties(X, P, Q, radius, detached_numpy(tied), metric)
-    return xp.where(tied, like((counts + offset).astype(radius.dtype), X), values)
+    counts = _ratio_from_counts(
+        X, P, Q, detached_numpy(distance_p), detached_numpy(tied), n_neighbors, metric
+    )
+    return xp.where(tied, like(counts.astype(detached_numpy(values).dtype), X), values)
 
 
-def _counts_at_ties(
-    X: Array, P: Array, Q: Array, radius: np.ndarray, tied: np.ndarray, metric: Metric
+def _ratio_from_counts(
+    X: Array,
+    P: Array,
+    Q: Array,
+    radius: np.ndarray,
+    tied: np.ndarray,
+    k: int,
+    metric: Metric,
 ) -> np.ndarray:
-    """psi(c_p) - psi(c_q) within ``radius`` at the rows that are tied, zero elsewhere."""
+    """Log ratios from the rows of P and Q within ``radius`` where ``tied``, zero elsewhere."""
     from infotheory._xp._neighbors import count_within
 
-    query = detached_numpy(X)[tied]
-    radius = radius[tied]
-    c_p = count_within(detached_numpy(P), radius, metric=metric, strict=False, query=query)
-    c_p = c_p - (1 if X is P else 0)
-    c_q = count_within(detached_numpy(Q), radius, metric=metric, strict=False, query=query)
+    query, radius = detached_numpy(X)[tied], radius[tied]
+    p, q = detached_numpy(P), detached_numpy(Q)
+    left_out = 1 if X is P else 0
+    same = count_within(p, radius, metric=metric, strict=False, query=query) - left_out
+    # A ball that ends at the k-th row holds k - 1 by chance; an atom holds all its rows by chance.
+    own = digamma(np.where(radius == 0, same + 1, k)) - digamma(len(p) - left_out + 1)
+    others = count_within(q, radius, metric=metric, strict=False, query=query)
     values = np.zeros(len(tied))
-    values[tied] = digamma(np.maximum(c_p, 1)) - digamma(np.maximum(c_q, 1))
+    values[tied] = own - (digamma(others + 1) - digamma(len(q) + 1))
     return values
 
 
