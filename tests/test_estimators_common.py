@@ -74,7 +74,7 @@ SLOW_ESTIMATORS = [
     DiscreteDivergence(kind="js", method="grassberger"),
     GaussianDivergence(kind="reverse-kl"),
     NeighborsEntropy(n_neighbors=1),
-    KSG(n_neighbors=10, margins="gaussianize"),
+    KSG(n_neighbors=6, margins="gaussianize"),
     KSG(variant=2),
     MixedKSG(margins="gaussianize", metric="euclidean"),
     MixedKSG(ties="spread", random_state=0),

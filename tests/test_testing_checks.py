@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from contextlib import suppress
 from typing import Any
 from unittest import SkipTest
@@ -561,3 +563,14 @@ def test_parametrized_tests_carry_names_and_reasons():
     marked = {p.id: p.marks for p in parameters if p.marks}
     assert list(marked) == ["GaussianEntropy()-check_scale"]
     assert marked["GaussianEntropy()-check_scale"][0].kwargs == {"reason": "a reason"}
+
+
+def test_the_checks_need_neither_hypothesis_nor_pytest():
+    code = (
+        "import sys, infotheory\n"
+        "infotheory.testing.check_information_estimator(infotheory.GaussianEntropy())\n"
+        "loaded = {'hypothesis', 'pytest', 'torch', 'matplotlib'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+        "assert infotheory.testing.pmfs.__name__ == 'pmfs'\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
