@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from unittest import SkipTest
@@ -37,18 +38,27 @@ class InformationCheck:
 
     def __call__(self, estimator: Any) -> None:
         options = {"laws": self.laws, "tolerance": self.tolerance}
-        try:
-            with global_state_restored():
-                subject = examine(estimator, random_state=self.random_state, **options)
-            with global_state_restored():
-                _ALL[self.name](subject)
-        except (AssertionError, SkipTest):
-            raise
-        except Exception as error:
-            raise AssertionError(
-                f"{self.name}: {' '.join(repr(estimator).split())} raised {error!r} where it "
-                f"should have returned an estimate."
-            ) from error
+        with _errors_are_failures(self.name, estimator), global_state_restored():
+            subject = examine(estimator, random_state=self.random_state, **options)
+        _run(self.name, subject)
+
+
+def _run(name: str, subject: Subject) -> None:
+    with _errors_are_failures(name, subject.estimator), global_state_restored():
+        _ALL[name](subject)
+
+
+@contextmanager
+def _errors_are_failures(name: str, estimator: Any) -> Iterator[None]:
+    try:
+        yield
+    except (AssertionError, SkipTest):
+        raise
+    except Exception as error:
+        raise AssertionError(
+            f"{name}: {' '.join(repr(estimator).split())} raised {error!r} where it should have "
+            f"returned an estimate."
+        ) from error
 
 
 class CheckResult(NamedTuple):
@@ -158,23 +168,22 @@ def check_information_estimator(
     """
     expected = dict(expected_failures or {})
     _refuse_unknown(expected)
-    examine(estimator, random_state=random_state, laws=laws, tolerance=tolerance)
+    with global_state_restored():
+        subject = examine(estimator, random_state=random_state, laws=laws, tolerance=tolerance)
     results = []
-    for _, check in information_checks(
-        estimator, random_state=random_state, laws=laws, tolerance=tolerance
-    ):
+    for name in _ALL:
         try:
-            check(estimator)
+            _run(name, subject)
         except SkipTest as reason:
-            results.append(CheckResult(check.name, "skipped", str(reason)))
+            results.append(CheckResult(name, "skipped", str(reason)))
         except AssertionError as failure:
-            if check.name in expected:
-                message = f"{expected[check.name]} ({failure})"
-                results.append(CheckResult(check.name, "expected failure", message))
+            if name in expected:
+                message = f"{expected[name]} ({failure})"
+                results.append(CheckResult(name, "expected failure", message))
             else:
-                results.append(CheckResult(check.name, "failed", str(failure)))
+                results.append(CheckResult(name, "failed", str(failure)))
         else:
-            results.append(CheckResult(check.name, "passed"))
+            results.append(CheckResult(name, "passed"))
     failed = [r for r in results if r.status == "failed"]
     if failed:
         lines = "\n".join(f"- {r.name}: {r.message}" for r in failed)
