@@ -3,7 +3,7 @@
 Queries are taken a page at a time. One walk through the tree serves the whole page; what it cannot
 decide is decided by straight loops over the columns of other pages, which compile to vector code.
 In many columns, where no tree helps, every page is left over and the same loops are a blocked
-exhaustive search, so there is no second path.
+exhaustive search.
 
 Distances are *reduced*: the largest absolute difference for the Chebyshev metric, the largest sum
 of squares over the groups of columns for the Euclidean one. Bounds of nodes are computed by the
@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 _SAMPLE = 64
 # Up to this many neighbours, sorted insertion beats collecting candidates and selecting among them.
 FEW = 64
-LOCAL = 2
 
 _kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
 # Short helpers on array arguments: a call costs more than the work they do.
@@ -97,14 +96,19 @@ def _widest(X, order, start, stop):
 
 
 @_kernel
-def _grow(X, width):
-    """Fields of a tree over the rows of X, split at the median of the widest column."""
+def grow(X, width):
+    """Tree over the rows of X, ``width`` a page, split at the median of the widest column.
+
+    Columns come in pairs.
+    """
     n, d = X.shape
     n_pages = (n + width - 1) // width
     size = 2
     while size < 2 * n_pages:
         size *= 2
-    order = np.arange(n)
+    order = np.empty(n, np.intp)
+    for i in range(n):
+        order[i] = i
     keys = np.empty(n)
     first = np.zeros(size, np.intp)
     last = np.zeros(size, np.intp)
@@ -123,7 +127,7 @@ def _grow(X, width):
         last[2 * node] = middle
         first[2 * node + 1] = middle
         last[2 * node + 1] = last[node]
-    pages = np.full((n_pages, d, width), np.inf)
+    pages = np.empty((n_pages, d, width))
     box = np.empty((size, 2, d))
     leaf_of = np.empty(n_pages, np.intp)
     for node in range(size - 1, 0, -1):
@@ -131,10 +135,13 @@ def _grow(X, width):
         if last[node] - page == 1:
             leaf_of[page] = node
             start = page * width
+            n_rows = min(width, n - start)
             for j in range(d):
+                for i in range(n_rows, width):
+                    pages[page, j, i] = np.inf
                 low = np.inf
                 high = -np.inf
-                for i in range(min(width, n - start)):
+                for i in range(n_rows):
                     value = X[order[start + i], j]
                     pages[page, j, i] = value
                     low = min(low, value)
@@ -145,12 +152,7 @@ def _grow(X, width):
             for j in range(d):
                 box[node, 0, j] = min(box[2 * node, 0, j], box[2 * node + 1, 0, j])
                 box[node, 1, j] = max(box[2 * node, 1, j], box[2 * node + 1, 1, j])
-    return order, first, last, leaf_of, box, pages
-
-
-def grow(X: NDArray[np.float64], width: int) -> Tree:
-    """Tree over the rows of X, ``width`` rows a page; columns come in pairs."""
-    return Tree(*_grow(X, width))
+    return Tree(order, first, last, leaf_of, box, pages)
 
 
 @_inline
@@ -316,57 +318,65 @@ def _nearest_leaf(tree, box):
     return node
 
 
-def nearest(
-    tree: Tree,
-    queries: Tree,
-    same: bool,
-    k: int,
-    ends: NDArray[np.intp],
-    chebyshev: bool,
-    complete: bool,
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Reduced distances, ascending, and rows of the k nearest.
+@_inline
+def _list_inside(tree, start, home, listed):
+    """List the leaves under a node, a given one first; return their number."""
+    listed[0] = home
+    n_listed = 1
+    for page in range(tree.first[start], tree.last[start]):
+        if tree.leaf_of[page] != home:
+            listed[n_listed] = tree.leaf_of[page]
+            n_listed += 1
+    return n_listed
 
-    ``same`` says that the queries are the rows of the tree: each row is then left out by position.
-    If not ``complete``, they are the nearest among some rows of the neighbourhood only.
-    """
-    distances = np.empty((queries.order.size, k))
-    rows = np.empty((queries.order.size, k), np.intp)
-    _nearest(tree, queries, same, k, ends, chebyshev, 2 * k if complete else LOCAL * k, complete, distances, rows)
-    if k > FEW:
-        order = np.argsort(distances, axis=1)
-        distances = np.take_along_axis(distances, order, axis=1)
-        rows = np.take_along_axis(rows, order, axis=1)
-    return distances, rows
+
+@_inline
+def _list_outside(tree, start, box, bound, ends, chebyshev, stack, listed):
+    """List the leaves not under a node and nearer to a box than the bound; return their number."""
+    n_listed = 0
+    while start > 1:
+        stack[0] = start ^ 1
+        top = 1
+        start >>= 1
+        while top > 0:
+            top -= 1
+            node = stack[top]
+            if _gap(box, tree.box[node], ends, chebyshev) >= bound:
+                continue
+            if tree.last[node] - tree.first[node] == 1:
+                listed[n_listed] = node
+                n_listed += 1
+            else:
+                stack[top] = 2 * node
+                stack[top + 1] = 2 * node + 1
+                top += 2
+    return n_listed
 
 
 @_kernel
-def _nearest(tree, queries, same, k, ends, chebyshev, n_local, complete, out_distances, out_rows):
-    """Reduced distances and rows of the k nearest; unsorted where k exceeds ``FEW``.
+def nearest(tree, queries, same, k, ends, chebyshev, n_local, complete, out_distances, out_rows):
+    """Reduced distances and rows of the k nearest; ascending only for k up to ``FEW``.
 
-    ``same`` says that the queries are the rows of the tree: each row is then left out by position.
-    Each page of queries starts from the smallest node that holds its leaf and ``n_local`` rows; if
-    not ``complete`` it ends there, with the nearest among those rows.
+    Both trees have one page width. ``same`` says that they are one: each row is then left out by
+    position. Each page of queries starts from the smallest node that holds its leaf and ``n_local``
+    rows, which gives bounds, and goes on to all leaves within the bounds if ``complete``.
     """
-    n_queries = queries.order.size
     n_pages, d, width = tree.pages.shape
     found = np.empty(width)
     part = np.empty(width)
-    query_width = queries.pages.shape[2]
-    gaps = np.empty(query_width)
-    gap_part = np.empty(query_width)
-    points = np.empty((query_width, d))
-    bounds = np.empty(query_width)
-    filled = np.empty(query_width, np.intp)
-    distances = np.empty((query_width, k + width + 1))
-    rows = np.empty((query_width, k + width + 1), np.intp)
+    gaps = np.empty(width)
+    points = np.empty((width, d))
+    bounds = np.empty(width)
+    filled = np.empty(width, np.intp)
+    distances = np.empty((width, k + width + 1))
+    rows = np.empty((width, k + width + 1), np.intp)
     listed = np.empty(n_pages, np.intp)
     stack = np.empty(128, np.intp)
     for page in range(queries.pages.shape[0]):
-        count = min(query_width, n_queries - page * query_width)
+        n_points = min(width, queries.order.size - page * width)
         box = queries.box[queries.leaf_of[page]]
         block = queries.pages[page]
-        for s in range(count):
+        for s in range(n_points):
             for j in range(d):
                 points[s, j] = block[j, s]
             for z in range(k):
@@ -379,40 +389,17 @@ def _nearest(tree, queries, same, k, ends, chebyshev, n_local, complete, out_dis
         while start > 1 and (tree.last[start] - tree.first[start]) * width < n_local:
             start >>= 1
         for stage in range(2 if complete else 1):
-            n_listed = 0
             if stage == 0:
-                listed[0] = home
-                n_listed = 1
-                for other in range(tree.first[start], tree.last[start]):
-                    if tree.leaf_of[other] != home:
-                        listed[n_listed] = tree.leaf_of[other]
-                        n_listed += 1
+                n_listed = _list_inside(tree, start, home, listed)
             else:
                 bound = 0.0
-                for s in range(count):
+                for s in range(n_points):
                     bound = max(bound, bounds[s])
-                top = 0
-                node = start
-                while node > 1:
-                    stack[0] = node ^ 1
-                    top = 1
-                    node >>= 1
-                    while top > 0:
-                        top -= 1
-                        other = stack[top]
-                        if _gap(box, tree.box[other], ends, chebyshev) >= bound:
-                            continue
-                        if tree.last[other] - tree.first[other] == 1:
-                            listed[n_listed] = other
-                            n_listed += 1
-                        else:
-                            stack[top] = 2 * other
-                            stack[top + 1] = 2 * other + 1
-                            top += 2
+                n_listed = _list_outside(tree, start, box, bound, ends, chebyshev, stack, listed)
             for z in range(n_listed):
                 other = tree.first[listed[z]]
-                _gaps(block, tree.box[listed[z]], ends, chebyshev, gaps, gap_part)
-                for s in range(count):
+                _gaps(block, tree.box[listed[z]], ends, chebyshev, gaps, part)
+                for s in range(n_points):
                     if gaps[s] < bounds[s]:
                         _distances(tree.pages[other], points[s], ends, chebyshev, found, part)
                         if same and other == page:
@@ -420,46 +407,36 @@ def _nearest(tree, queries, same, k, ends, chebyshev, n_local, complete, out_dis
                         bounds[s], filled[s] = _offer(
                             found, other, k, distances[s], rows[s], filled[s]
                         )
-        for s in range(count):
-            row = queries.order[page * query_width + s]
+        for s in range(n_points):
+            row = queries.order[page * width + s]
             for z in range(k):
                 out_distances[row, z] = distances[s, z]
                 out_rows[row, z] = tree.order[rows[s, z]]
 
 
-def count(tree: Tree, queries: Tree, limits: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Number of rows of the tree at a sum of squares of at most ``limits`` from each query."""
-    counts = np.empty(queries.order.size, np.intp)
-    _count(tree, queries, limits, counts)
-    return counts
-
-
 @_kernel
-def _count(tree, queries, limits, out):
+def count(tree, queries, limits, out):
+    """Number of rows of the tree at a sum of squares of at most ``limits`` from each query."""
     n = tree.order.size
-    ends = np.array([queries.pages.shape[1]])
-    n_queries = queries.order.size
-    d = queries.pages.shape[1]
-    width = tree.pages.shape[2]
+    _, d, width = tree.pages.shape
+    ends = np.array([d])
     found = np.empty(width)
     part = np.empty(width)
-    query_width = queries.pages.shape[2]
-    gaps = np.empty(query_width)
-    reaches = np.empty(query_width)
-    gap_part = np.empty(query_width)
-    points = np.empty((query_width, d))
-    limit = np.empty(query_width)
-    totals = np.empty(query_width, np.intp)
+    gaps = np.empty(width)
+    reaches = np.empty(width)
+    points = np.empty((width, d))
+    limit = np.empty(width)
+    totals = np.empty(width, np.intp)
     stack = np.empty(128, np.intp)
     for page in range(queries.pages.shape[0]):
-        n_points = min(query_width, n_queries - page * query_width)
+        n_points = min(width, queries.order.size - page * width)
         box = queries.box[queries.leaf_of[page]]
         block = queries.pages[page]
-        # Queries that can count nothing must not hold back the others.
         near = np.inf
         far = -1.0
         for s in range(n_points):
-            limit[s] = limits[queries.order[page * query_width + s]]
+            limit[s] = limits[queries.order[page * width + s]]
+            # Queries that can count nothing must not hold back the others.
             if limit[s] >= 0.0:
                 near = min(near, limit[s])
                 far = max(far, limit[s])
@@ -487,7 +464,7 @@ def _count(tree, queries, limits, out):
                 top += 2
                 continue
             other = tree.pages[tree.first[node]]
-            _gaps(block, tree.box[node], ends, False, gaps, gap_part)
+            _gaps(block, tree.box[node], ends, False, gaps, part)
             _reaches(block, tree.box[node], reaches)
             for s in range(n_points):
                 if gaps[s] <= limit[s]:
@@ -500,5 +477,5 @@ def _count(tree, queries, limits, out):
                             hits += found[i] <= limit[s]
                         totals[s] += hits
         for s in range(n_points):
-            row = queries.order[page * query_width + s]
+            row = queries.order[page * width + s]
             out[row] = totals[s] + inside if limit[s] >= 0.0 else 0
