@@ -361,10 +361,13 @@ def _conditional_null(
     neighbors = np.column_stack([np.arange(len(numbers)), neighbors])
     indicators = [labels[:, [j]] == np.unique(labels[:, j]) for j in range(labels.shape[1])]
     explaining = np.column_stack([numbers, *indicators]).astype(np.float64)
-    left, right = (
-        raw
-        if variable.is_label.any()
-        else residuals(gaussian_scores(variable.values), explaining, rng)
-        for raw, variable in ((X, describe(X, "X")), (y, describe(y, "y")))
-    )
+    # One regression for all real columns of both variables; labels stay as they are.
+    sides = [describe(raw, name) for raw, name in ((X, "X"), (y, "y"))]
+    real = [not side.is_label.any() for side in sides]
+    scores = [gaussian_scores(s.values) for s, is_real in zip(sides, real, strict=True) if is_real]
+    left, right = X, y
+    if scores:
+        rest = residuals(np.hstack(scores), explaining, rng)
+        left = rest[:, : sides[0].dim] if real[0] else X
+        right = rest[:, -sides[1].dim :] if real[1] else y
     return left, right, local_permutations(neighbors, n_permutations, rng)

@@ -83,17 +83,6 @@ SLOW_ESTIMATORS = [
 ]
 
 
-def expected_failures(estimator: Any) -> dict[str, str]:
-    if isinstance(estimator, GaussianMutualInformation) and estimator.copula:
-        no_scores = "normal scores are ranks of the fitted rows: new rows have none"
-        return {
-            "check_new_rows": no_scores,
-            "check_columns_of_new_rows": no_scores,
-            "check_unfitted": no_scores,
-        }
-    return {}
-
-
 def laws(estimator: Any) -> dict[str, str | None]:
     if isinstance(estimator, (KSG, MixedKSG)) and estimator.margins is not None:
         return {"scale": "exact"}
@@ -114,7 +103,7 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
-@parametrize_with_information_checks(ESTIMATORS, expected_failures=expected_failures, laws=laws)
+@parametrize_with_information_checks(ESTIMATORS, laws=laws)
 def test_information_checks(estimator, check):
     check(estimator)
 
@@ -127,9 +116,7 @@ def test_scikit_learn_checks_of_more_configurations(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_information_checks(
-    SLOW_ESTIMATORS, expected_failures=expected_failures, laws=laws
-)
+@parametrize_with_information_checks(SLOW_ESTIMATORS, laws=laws)
 def test_information_checks_of_more_configurations(estimator, check):
     check(estimator)
 
@@ -141,7 +128,6 @@ def test_information_checks_hold_for_other_seeds(estimator, random_state):
     check_information_estimator(
         estimator,
         random_state=random_state,
-        expected_failures=expected_failures(estimator),
         laws=laws(estimator),
     )
 

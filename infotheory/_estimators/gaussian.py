@@ -275,6 +275,7 @@ class GaussianMutualInformation(MutualInformationEstimator):
         constant = np.ptp(joint, axis=0) == 0
         self.location_, self._scale = joint.mean(axis=0), np.where(constant, 1, joint.std(axis=0))
         scaled = gaussian_scores(joint) if self.copula else (joint - self.location_) / self._scale
+        self._fit_joint = joint
         covariance = _covariance(scaled, self.shrinkage)
         # A constant column tells nothing: a unit variance lets it drop out of every determinant.
         covariance[constant, constant] = 1.0
@@ -357,6 +358,8 @@ class GaussianMutualInformation(MutualInformationEstimator):
     def pointwise(self, X: Any, y: Any, *, condition: Any = None) -> np.ndarray:
         """Log ratio of the fitted joint density to the product of its margins at new rows.
 
+        With ``copula=True`` new values are ranked among the fitted ones.
+
         Parameters
         ----------
         X : array-like of shape (l, d)
@@ -367,20 +370,11 @@ class GaussianMutualInformation(MutualInformationEstimator):
         -------
         ndarray of shape (l,)
             Nats.
-
-        Raises
-        ------
-        ValueError
-            If ``copula=True``: normal scores are ranks among the fitted rows, and have no value
-            at new ones.
         """
-        if self.copula:
-            raise ValueError(
-                "pointwise is not defined with copula=True: scores are ranks of the fitted rows. "
-                "Use pointwise_ for those rows, or copula=False."
-            )
         x, target, given = self._check_pair(X, y, condition, reset=False)
         joint = np.hstack([v.values for v in (x, target, given) if v is not None])
+        if self.copula:
+            return self._log_ratio(gaussian_scores(joint, self._fit_joint))
         return self._log_ratio((joint - self.location_) / self._scale)
 
     def _standard_error(self) -> float:
