@@ -6,10 +6,9 @@ Run ``python benchmarks/coverage.py`` for the full table (about ten minutes on t
 
 from __future__ import annotations
 
-import sys
-
-# numba asks for the package named coverage, and must not find this file in its place.
-sys.path = [entry for entry in sys.path if not entry.endswith("benchmarks")]
+if __name__ == "coverage":
+    # numba, run from a script in this folder, asks for the package of that name.
+    raise ImportError("this is a script, not the package named coverage")
 
 import argparse
 import csv
