@@ -85,6 +85,9 @@ class Estimate:
     notes: tuple[str, ...] = ()
     bias: float = 0.0
 
+    # NumPy scalars and arrays would otherwise read the value through __array__ and calculate.
+    __array_ufunc__ = None
+
     def confidence_interval(self, confidence_level: float = 0.9) -> tuple[float, float]:
         """Normal interval at another level, from the standard error and bias already there.
 

@@ -460,10 +460,10 @@ def test_an_estimate_is_a_number_on_request():
 )
 def test_an_estimate_has_no_arithmetic_and_no_order(operation):
     e = Estimate(1.0, standard_error=0.1)
-    for pair in ((e, e), (e, 1.0), (1.0, e)):
+    for pair in ((e, e), (e, 1.0), (1.0, e), (np.float64(1.0), e), (np.ones(2), e)):
         with pytest.raises(TypeError):
             operation(*pair)
-    for unary in (operator.neg, abs):
+    for unary in (operator.neg, abs, np.log):
         with pytest.raises(TypeError):
             unary(e)
 
