@@ -112,7 +112,7 @@ class GaussianEntropy(EntropyEstimator):
     >>> from infotheory import GaussianEntropy
     >>> X = np.random.default_rng(0).normal(size=(2000, 2))
     >>> print(f"{GaussianEntropy().fit(X).entropy_:.2f}")
-    2.83
+    2.84
     """
 
     _parameter_constraints: dict = {"shrinkage": _SHRINKAGE}
@@ -235,7 +235,7 @@ class GaussianMutualInformation(MutualInformationEstimator):
     >>> x = rng.normal(size=(5000, 1))
     >>> y = 0.6 * x + 0.8 * rng.normal(size=(5000, 1))
     >>> print(f"{GaussianMutualInformation().fit(x, y).mutual_information_:.2f}")
-    0.22
+    0.23
     """
 
     _parameter_constraints: dict = {"copula": ["boolean"], "shrinkage": _SHRINKAGE}

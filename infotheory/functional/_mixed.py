@@ -183,8 +183,8 @@ def mixed_ksg(
     >>> rng = np.random.default_rng(0)
     >>> x = rng.integers(0, 5, size=(5000, 1)).astype(float)
     >>> y = x + 2 * rng.uniform(size=(5000, 1))
-    >>> print(f"{mixed_ksg(x, y):.1f}")  # ln 5 - 4/5 ln 2 = 1.055
-    1.1
+    >>> print(f"{mixed_ksg(x, y):.2f}")  # ln 5 - 4/5 ln 2 = 1.055
+    1.05
     """
     xp = array_namespace(X, Y)
     values = mixed_ksg_pointwise(X, Y, n_neighbors, condition=condition, metric=metric, far=far)
