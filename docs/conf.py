@@ -65,7 +65,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r".*\.py",
-    "within_subsection_order": "ExampleTitleSortKey",
+    "within_subsection_order": "gallery_order.QuickstartFirst",
     "abort_on_example_error": True,
     "copyfile_regex": r".*\.rst",
     "doc_module": "infotheory",
