@@ -58,6 +58,17 @@ def test_a_matrix_without_a_finite_value_can_be_drawn():
     display.figure_.canvas.draw()
 
 
+def test_long_names_leave_room_for_the_cells():
+    rows = tuple(f"a measurement with a long name {i}" for i in range(3))
+    tall = MutualInformationMatrix(
+        np.ones((3, 1)), None, None, None, rows, ("y",), "nats", 100, None, ()
+    )
+    display = MutualInformationMatrixDisplay.from_matrix(tall)
+    display.figure_.canvas.draw()
+    inches = display.ax_.get_window_extent().width / display.figure_.dpi
+    assert inches > 0.8
+
+
 def test_large_heat_map_leaves_the_numbers_out():
     assert MutualInformationMatrixDisplay.from_matrix(matrix(np.ones((16, 16)))).text_ == []
 

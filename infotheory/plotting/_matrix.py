@@ -11,6 +11,8 @@ from infotheory.plotting._figure import axes_or_new
 
 # Above this many cells numbers no longer fit into them.
 _MOST_NUMBERS = 225
+# Inches that a letter of a name takes.
+_LETTER = 0.085
 
 
 class MutualInformationMatrixDisplay:
@@ -119,7 +121,16 @@ class MutualInformationMatrixDisplay:
         """
         values = self.matrix.values
         n_rows, n_columns = values.shape
-        ax = axes_or_new(ax, width=2.6 + 0.55 * n_columns, height=1.6 + 0.42 * n_rows)
+        turned = n_columns > 4  # names under many columns have no room side by side
+        beside, below = (
+            _LETTER * max(len(name) for name in names)
+            for names in (self.matrix.row_names, self.matrix.column_names)
+        )
+        ax = axes_or_new(
+            ax,
+            width=1.3 + beside + max(0.55 * n_columns, 1.2),
+            height=(0.3 + below if turned else 0.6) + max(0.42 * n_rows, 1.6),
+        )
         finite = np.isfinite(values)
         shown = np.ma.array(values, mask=~finite)
         top = float(shown.max()) if finite.any() else 1.0
@@ -131,7 +142,7 @@ class MutualInformationMatrixDisplay:
         self.colorbar_.set_label(f"mutual information ({self.matrix.unit})")
         ax.set_xticks(np.arange(n_columns), self.matrix.column_names)
         ax.set_yticks(np.arange(n_rows), self.matrix.row_names)
-        if n_columns > 4:
+        if turned:
             ax.tick_params(axis="x", labelrotation=90)
         self.text_ = self._numbers(ax) if values.size <= _MOST_NUMBERS else []
         self.ax_, self.figure_ = ax, ax.figure
@@ -143,7 +154,7 @@ class MutualInformationMatrixDisplay:
             finite = np.isfinite(value)
             red, green, blue, _ = self.image_.cmap(self.image_.norm(value if finite else np.nan))
             dark = finite and 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-            words = f"{value:.2f}" if finite else {np.inf: "∞"}.get(value, "")
+            words = f"{round(value, 2) + 0.0:.2f}" if finite else {np.inf: "∞"}.get(value, "")
             colour = "white" if dark else "black"
             texts.append(ax.text(j, i, words, ha="center", va="center", color=colour, fontsize=9))
         return texts
