@@ -29,8 +29,8 @@ _HOME = {
     "GaussianDivergence": "_estimators.gaussian",
     "NeighborsEntropy": "_estimators.neighbors",
     "NeighborsDivergence": "_estimators.neighbors",
-    "KSG": "_estimators.neighbors",
-    "MixedKSG": "_estimators.neighbors",
+    "KSG": "_estimators.ksg",
+    "MixedKSG": "_estimators.ksg",
     "EntropySum": "_estimators.composed",
 }
 _SUBMODULES = ("datasets", "functional", "plotting", "testing")
@@ -51,12 +51,8 @@ if TYPE_CHECKING:
         GaussianEntropy,
         GaussianMutualInformation,
     )
-    from infotheory._estimators.neighbors import (
-        KSG,
-        MixedKSG,
-        NeighborsDivergence,
-        NeighborsEntropy,
-    )
+    from infotheory._estimators.ksg import KSG, MixedKSG
+    from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
     from infotheory._functions import (
         conditional_mutual_information,
         divergence,

@@ -25,10 +25,11 @@ VALUE_ATTRIBUTES = ("entropy_", "mutual_information_", "divergence_", "cost_")
 
 
 def fitted_value(estimator: Any) -> float:
-    """The number a fitted estimator stands for, whatever its shape."""
+    """The number a fitted estimator stands for, whatever its shape; a pipeline's last step's."""
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     for name in VALUE_ATTRIBUTES:
-        if hasattr(estimator, name):
-            return float(getattr(estimator, name))
+        if hasattr(last, name):
+            return float(getattr(last, name))
     raise TypeError(
         f"estimator {type(estimator).__name__} has none of the fitted attributes "
         f"{', '.join(VALUE_ATTRIBUTES)} after fit. Give it the one that fits its quantity."
@@ -93,6 +94,29 @@ class _Shape(BaseEstimator):
 
 class EntropyEstimator(_Shape):
     """One sample: ``fit(X, y=None)`` leaves ``entropy_``."""
+
+
+class DensityEstimator(EntropyEstimator):
+    """One sample and a learnt density: ``score_samples`` is the log density of new rows."""
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log density of new rows; every density estimator has its own."""
+        raise NotImplementedError
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean log density of new rows; higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (l, d)
+        y : None
+
+        Returns
+        -------
+        float
+            Nats a row.
+        """
+        return float(np.mean(self.score_samples(X)))
 
 
 class MutualInformationEstimator(_Shape):

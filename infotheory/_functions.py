@@ -16,7 +16,12 @@ from infotheory._estimators.automatic import (
     named,
     recast_integers,
 )
-from infotheory._inference import confidence_interval, permutation_test, point_estimate
+from infotheory._inference import (
+    TooFewRowsError,
+    confidence_interval,
+    permutation_test,
+    point_estimate,
+)
 from infotheory._resampling import local_random_state
 from infotheory._validation import Variable, check_count, check_same_length, describe, two_samples
 
@@ -477,15 +482,19 @@ def _answer(
     if confidence_level is None:
         estimate = point_estimate(estimator, X, target, condition=given)
     else:
-        estimate = confidence_interval(
-            estimator,
-            X,
-            target,
-            condition=given,
-            confidence_level=confidence_level,
-            n_jobs=n_jobs,
-            random_state=rng,
-        )
+        try:
+            estimate = confidence_interval(
+                estimator,
+                X,
+                target,
+                condition=given,
+                confidence_level=confidence_level,
+                n_jobs=n_jobs,
+                random_state=rng,
+            )
+        except TooFewRowsError as error:
+            estimate = point_estimate(estimator, X, target, condition=given)
+            estimate = replace(estimate, notes=(*estimate.notes, f"No interval: {error}"))
     if not hasattr(estimate.estimator, f"{quantity}_"):
         raise TypeError(
             f"estimator must leave {quantity}_ after fit, which {type(estimator).__name__} does "

@@ -15,11 +15,13 @@ def local_random_state(random_state: Any) -> np.random.RandomState:
     """As scikit-learn reads it, but None draws fresh entropy: no global generator advances."""
     if random_state is None:
         return np.random.RandomState()
+    if isinstance(random_state, np.random.Generator):
+        return np.random.RandomState(random_state.integers(2**32))
     try:
         return check_random_state(random_state)
     except ValueError as error:
         raise ValueError(
-            f"random_state must be None, an int or a numpy.random.RandomState, got "
+            f"random_state must be None, an int, a numpy.random.RandomState or a Generator, got "
             f"{random_state!r}. An int makes the result reproducible."
         ) from error
 

@@ -472,6 +472,16 @@ def take_rows(raw: Any, rows: np.ndarray) -> Any:
     return [raw[i] for i in rows]
 
 
+def check_n_neighbors(k: int, values: np.ndarray, who: str) -> None:
+    """Raise unless there are more rows than neighbours asked for."""
+    n, dim = values.shape
+    if k >= n:
+        raise ValueError(
+            f"n_neighbors must be smaller than the number of rows of {who}, got n_neighbors = {k} "
+            f"and n_samples = {n} (n_features = {dim}). Lower n_neighbors or pass more rows."
+        )
+
+
 def check_classes(labels: Variable) -> tuple[np.ndarray, np.ndarray]:
     """Sorted classes and codes of a two-sample label; exactly two classes are allowed."""
     if labels.dim > 1:

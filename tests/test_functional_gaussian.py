@@ -14,6 +14,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infotheory import functional
 from infotheory.functional import (
     gaussian_cauchy_schwarz_divergence,
     gaussian_conditional_mutual_information,
@@ -350,3 +351,65 @@ def test_functions_of_covariances_pass_gradcheck(f: Callable[..., Any]) -> None:
 def test_scores_are_detached() -> None:
     (X,) = leaves(laws(5, 2)[0])
     assert not gaussian_scores(X).requires_grad
+
+
+def test_log_density_and_log_ratio_equal_scipys():
+    from scipy.stats import multivariate_normal
+
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(4, 4))
+    covariance, mean = root @ root.T + np.eye(4), rng.normal(size=4)
+    X = rng.normal(size=(20, 4))
+
+    def log_density(columns):
+        block = covariance[np.ix_(columns, columns)]
+        return multivariate_normal(mean[columns], block).logpdf(X[:, columns])
+
+    np.testing.assert_allclose(
+        functional.gaussian_log_density(X, mean, covariance), log_density([0, 1, 2, 3])
+    )
+    np.testing.assert_allclose(
+        functional.gaussian_log_ratio(X, mean, covariance, 1),
+        log_density([0, 1, 2, 3]) - log_density([0]) - log_density([1, 2, 3]),
+    )
+    np.testing.assert_allclose(
+        functional.gaussian_log_ratio(X, mean, covariance, 1, 2),
+        log_density([0, 1, 2, 3]) - log_density([0, 3]) - log_density([1, 2, 3]) + log_density([3]),
+    )
+
+
+def test_sample_has_the_covariance_asked_for():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(50, 3))
+    noise = (noise - noise.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(noise.T))).T
+    covariance = np.array([[2.0, 0.5, 0.0], [0.5, 1.0, 0.3], [0.0, 0.3, 0.7]])
+    draws = functional.gaussian_sample(noise, np.array([1.0, 2.0, 3.0]), covariance)
+    np.testing.assert_allclose(np.cov(draws.T), covariance, atol=1e-12)
+    np.testing.assert_allclose(draws.mean(axis=0), [1.0, 2.0, 3.0], atol=1e-12)
+
+
+def test_log_density_and_sample_in_other_libraries(xp):
+    X, mean = xp.asarray([[0.5, 1.0]], dtype=xp.float64), xp.zeros(2, dtype=xp.float64)
+    covariance = xp.asarray([[2.0, 0.5], [0.5, 1.0]], dtype=xp.float64)
+    for compute in (
+        functional.gaussian_log_density,
+        functional.gaussian_sample,
+        lambda *arguments: functional.gaussian_log_ratio(*arguments, 1),
+    ):
+        result = compute(X, mean, covariance)
+        expected = compute(*(np.asarray(part) for part in (X, mean, covariance)))
+        np.testing.assert_allclose(np.asarray(result), expected, rtol=1e-12)
+
+
+def test_gradients_of_log_density_and_log_ratio():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(3, 3))
+    X, mean, covariance = (
+        torch.tensor(part, requires_grad=True)
+        for part in (rng.normal(size=(4, 3)), rng.normal(size=3), root @ root.T + np.eye(3))
+    )
+    assert torch.autograd.gradcheck(functional.gaussian_log_density, (X, mean, covariance))
+    assert torch.autograd.gradcheck(
+        lambda *arguments: functional.gaussian_log_ratio(*arguments, 1, 1), (X, mean, covariance)
+    )

@@ -126,8 +126,8 @@ def test_influence_is_the_spread_of_the_rows():
     x, y = rng.normal(size=(200, 1)), rng.normal(size=200)
     e = infotheory.confidence_interval(infotheory.KSG(), x, y, method="influence", random_state=0)
     spread = np.std(e.estimator.pointwise_, ddof=1) / math.sqrt(200)
-    # Half of the estimated bias stands for the error of that estimate.
-    assert e.standard_error == pytest.approx(math.hypot(spread, e.bias / 2))
+    # Two thirds of the estimated bias stand for the error of that estimate.
+    assert e.standard_error == pytest.approx(math.hypot(spread, 2 / 3 * e.bias))
 
 
 def test_interval_is_centred_on_the_value_less_its_bias():

@@ -18,14 +18,10 @@ from infotheory._estimators.gaussian import (
     GaussianEntropy,
     GaussianMutualInformation,
 )
-from infotheory._estimators.neighbors import (
-    KSG,
-    MixedKSG,
-    NeighborsDivergence,
-    NeighborsEntropy,
-)
+from infotheory._estimators.ksg import KSG, MixedKSG
+from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
 from infotheory._validation import Variable
-from infotheory.functional import gaussian_scores, ksg
+from infotheory.functional import gaussian_sample, gaussian_scores, ksg
 
 # Beyond this many columns in all, nearest neighbours lose most of the information.
 _MANY_COLUMNS = 10
@@ -167,9 +163,11 @@ def _copula_is_normal(variables: list[Variable], random_state: int) -> bool:
         parts = np.split(table, dims, axis=1)
         return float(ksg(parts[0], parts[1], condition=parts[2] if len(parts) > 2 else None))
 
-    spectrum, axes = np.linalg.eigh(np.cov(joint, rowvar=False))
-    root = axes * np.sqrt(np.maximum(spectrum, 0))
-    draws = [value(rng.normal(size=joint.shape) @ root.T) for _ in range(_N_DRAWS_COMPARED)]
+    mean, covariance = joint.mean(axis=0), np.cov(joint, rowvar=False)
+    draws = [
+        value(gaussian_sample(rng.normal(size=joint.shape), mean, covariance))
+        for _ in range(_N_DRAWS_COMPARED)
+    ]
     spread = np.std(draws, ddof=1) * np.sqrt(1 + 1 / len(draws))
     return bool(abs(value(joint) - np.mean(draws)) <= 2.5 * spread)
 

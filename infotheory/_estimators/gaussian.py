@@ -10,10 +10,12 @@ import numpy as np
 from scipy.special import polygamma
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from infotheory._base import DivergenceEstimator, EntropyEstimator, MutualInformationEstimator
+from infotheory._base import DensityEstimator, DivergenceEstimator, MutualInformationEstimator
 from infotheory.functional import (
     gaussian_conditional_mutual_information,
     gaussian_entropy,
+    gaussian_log_density,
+    gaussian_log_ratio,
     gaussian_mutual_information,
     gaussian_scores,
     log_det_bias,
@@ -55,17 +57,6 @@ def _log_det_variance(n_samples: int, dim: int) -> float:
     return float(np.sum(polygamma(1, (n_samples - np.arange(1, dim + 1)) / 2)))
 
 
-def _mahalanobis(values: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    centred = values - mean
-    return np.sum(centred * np.linalg.solve(covariance, centred.T).T, axis=1)
-
-
-def _log_density(values: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    dim = values.shape[1]
-    constant = dim * math.log(2 * math.pi) + np.linalg.slogdet(covariance).logabsdet
-    return -0.5 * (constant + _mahalanobis(values, mean, covariance))
-
-
 def _is_singular(covariance: np.ndarray) -> bool:
     scale = np.sqrt(np.diag(covariance))
     if np.any(scale == 0):
@@ -74,7 +65,7 @@ def _is_singular(covariance: np.ndarray) -> bool:
     return bool(np.linalg.eigvalsh(correlation)[0] < len(scale) * np.finfo(float).eps)
 
 
-class GaussianEntropy(EntropyEstimator):
+class GaussianEntropy(DensityEstimator):
     r"""Differential entropy of the normal law fitted to a sample, without bias.
 
     Parameters
@@ -150,7 +141,7 @@ class GaussianEntropy(EntropyEstimator):
         else:
             bias = 0.0 if self.shrinkage else 0.5 * log_det_bias(n, dim)
             self.entropy_ = float(gaussian_entropy(self.covariance_)) - bias
-            influence = 0.5 * _mahalanobis(values, self.location_, self.covariance_)
+            influence = gaussian_log_density(values, self.location_, self.covariance_)
             # The exact variance of ln det S, scaled by how far the rows are from normal.
             self._variance = float(
                 np.var(influence) / (dim / 2) * 0.25 * _log_det_variance(max(n, dim + 1), dim)
@@ -171,22 +162,7 @@ class GaussianEntropy(EntropyEstimator):
             Nats.
         """
         values = self._check_X(X, reset=False).values
-        return _log_density(values, self.location_, self.covariance_)
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """Mean log density of new rows; higher is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (l, d)
-        y : None
-
-        Returns
-        -------
-        float
-            Nats a row.
-        """
-        return float(np.mean(self.score_samples(X)))
+        return gaussian_log_density(values, self.location_, self.covariance_)
 
     def _standard_error(self) -> float:
         return math.sqrt(self._variance)
@@ -275,7 +251,7 @@ class GaussianMutualInformation(MutualInformationEstimator):
         constant = np.ptp(joint, axis=0) == 0
         self.location_, self._scale = joint.mean(axis=0), np.where(constant, 1, joint.std(axis=0))
         scaled = gaussian_scores(joint) if self.copula else (joint - self.location_) / self._scale
-        self._fit_joint = joint
+        self._fit_joint, self._centre = joint, scaled.mean(axis=0)
         covariance = _covariance(scaled, self.shrinkage)
         # A constant column tells nothing: a unit variance lets it drop out of every determinant.
         covariance[constant, constant] = 1.0
@@ -312,7 +288,7 @@ class GaussianMutualInformation(MutualInformationEstimator):
             for sign, dim in _terms(fx, fy, 0)
             if dim
         )
-        self.pointwise_ = self._log_ratio(scaled - scaled.mean(axis=0))
+        self.pointwise_ = self._log_ratio(scaled)
         self.mutual_information_ = float(value)
         # Both are positive at independence, where the interval is too wide rather than too narrow.
         self._variance = float(np.var(self.pointwise_) / n) + second_order
@@ -340,20 +316,9 @@ class GaussianMutualInformation(MutualInformationEstimator):
                 value += 0.5 * sign * float(np.sum(np.log(kept)))
         return value
 
-    def _log_ratio(self, centred: np.ndarray) -> np.ndarray:
-        dx, dy, dz = self._dims
-        x, y, z = np.split(np.arange(dx + dy + dz), [dx, dx + dy])
-        total = np.zeros(len(centred))
-        for sign, rows in (
-            (1, np.r_[x, y, z]),
-            (-1, np.r_[x, z]),
-            (-1, np.r_[y, z]),
-            (1, z),
-        ):
-            if len(rows):
-                block = self.covariance_[np.ix_(rows, rows)]
-                total += sign * _log_density(centred[:, rows], np.zeros(len(rows)), block)
-        return total
+    def _log_ratio(self, scaled: np.ndarray) -> np.ndarray:
+        dx, dy, _ = self._dims
+        return gaussian_log_ratio(scaled, self._centre, self.covariance_, dx, dy)
 
     def pointwise(self, X: Any, y: Any, *, condition: Any = None) -> np.ndarray:
         """Log ratio of the fitted joint density to the product of its margins at new rows.
@@ -527,7 +492,7 @@ class GaussianDivergence(DivergenceEstimator):
         """
         values = self._check_X(X, reset=False).values
         p, q = (
-            _log_density(values, mean, covariance)
+            gaussian_log_density(values, mean, covariance)
             for mean, covariance in zip(self.locations_, self.covariances_, strict=True)
         )
         return p - q
