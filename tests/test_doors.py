@@ -98,6 +98,11 @@ def test_auto_entropy(sample, chosen):
     assert f"n = {len(sample)}" in e.notes[0]
 
 
+def test_auto_entropy_refuses_labels_beside_real_numbers():
+    with pytest.raises(ValueError, match="X mixes label columns with real columns"):
+        entropy(pd.DataFrame({"x": X, "a": A}))
+
+
 @pytest.mark.parametrize("kind", ["kl", "reverse-kl", "jeffreys", "js"])
 @pytest.mark.parametrize(
     ("samples", "chosen"), [((X, Y + 1), NeighborsDivergence), ((A, B), DiscreteDivergence)]

@@ -111,6 +111,12 @@ def choose_entropy(x: Variable) -> tuple[Any, str]:
     """An entropy estimator for the data, and why."""
     if x.kind == "discrete":
         return DiscreteEntropy(), f"Chose DiscreteEntropy: X is discrete ({_size(x)})."
+    if np.any(x.is_label):
+        raise ValueError(
+            "X mixes label columns with real columns, for which no entropy is built. Pass "
+            "discrete=True or False, or add the entropy of the labels to that of the real columns "
+            "within each label."
+        )
     why = "continuous" if x.kind == "continuous" else "mixed"
     note = f"Chose NeighborsEntropy: X is {why} ({_size(x)})."
     return NeighborsEntropy(), note
