@@ -89,4 +89,5 @@ def permutations(
 def permutation_p_value(observed: float, null: np.ndarray) -> float:
     """(1 + b) / (1 + n), b the null values at least as large: never zero, exact under the null."""
     tolerance = 1e-12 * max(1.0, abs(observed)) if math.isfinite(observed) else 0.0
-    return float((1 + np.count_nonzero(null >= observed - tolerance)) / (1 + len(null)))
+    # A value that is not a number counts as large on either side, so that it never rejects.
+    return float((1 + np.count_nonzero(~(null < observed - tolerance))) / (1 + len(null)))

@@ -174,6 +174,30 @@ def test_entropy_scores_new_rows():
     assert fitted.score(new) == pytest.approx(law.log_density(new).mean(), abs=0.05)
 
 
+def test_entropy_follows_the_units_of_single_columns():
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    units = np.array([1e-3, 1e6])
+    one, other = NeighborsEntropy().fit(X), NeighborsEntropy().fit(X * units)
+    assert other.entropy_ == pytest.approx(one.entropy_ + np.log(units).sum(), abs=1e-9)
+    shift = one.score_samples(X + 0.1) - other.score_samples((X + 0.1) * units)
+    np.testing.assert_allclose(shift, np.log(units).sum(), atol=1e-6)
+
+
+def test_rows_that_share_no_label_contribute_nothing():
+    """Many labels: the distance of two codes is rounded, and must still count as far."""
+    y = np.random.default_rng(0).normal(size=300)
+    fitted = MixedKSG(margins="gaussianize").fit(np.arange(300).astype(str)[:, None], y)
+    assert fitted.mutual_information_ == 0
+    assert "300 of 300 rows" in fitted.notes_[0]
+
+
+def test_pointwise_of_spread_values_is_the_same_at_every_call():
+    rng = np.random.default_rng(0)
+    x, y = np.round(rng.normal(size=(100, 1)), 1), np.round(rng.normal(size=100), 1)
+    fitted = MixedKSG(ties="spread", random_state=0).fit(x, y)
+    np.testing.assert_array_equal(fitted.pointwise(x, y), fitted.pointwise(x, y))
+
+
 def test_entropy_of_repeats_and_constants():
     X = np.repeat(np.arange(10.0), 10)[:, None]
     fitted = NeighborsEntropy().fit(X)

@@ -73,6 +73,7 @@ def test_p_value_is_never_zero_and_counts_ties():
     assert _resampling.permutation_p_value(3.0, null) == 1 / 5
     assert _resampling.permutation_p_value(2.0, null) == 3 / 5
     assert _resampling.permutation_p_value(-math.inf, null) == 1
+    assert _resampling.permutation_p_value(math.nan, null) == 1
 
 
 def test_subsamples_are_without_replacement_and_keep_strata():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from numbers import Integral
 from typing import Any, Literal
 
@@ -45,19 +46,19 @@ class _Margins:
         self.real = ~variable.is_label
         self.rng = rng
         self.raw = variable.values[:, self.real]
-        self.reference = self._spread(self.raw)
+        self.reference = self._spread(self.raw, rng)
         spread = self.reference.std(axis=0)
         self.centre, self.scale = self.reference.mean(axis=0), np.where(spread == 0, 1, spread)
         self.fitted = self._rescale(self.reference)
 
-    def numbers(self, variable: Variable) -> np.ndarray:
+    def numbers(self, variable: Variable, rng: np.random.RandomState | None) -> np.ndarray:
         """The real columns of new rows."""
-        return self._rescale(self._spread(variable.values[:, self.real]))
+        return self._rescale(self._spread(variable.values[:, self.real], rng))
 
-    def _spread(self, values: np.ndarray) -> np.ndarray:
-        if self.rng is None or not values.shape[1]:
+    def _spread(self, values: np.ndarray, rng: np.random.RandomState | None) -> np.ndarray:
+        if rng is None or not values.shape[1]:
             return values
-        return spread_atoms(values, self.rng.uniform(size=values.shape), self.raw)
+        return spread_atoms(values, rng.uniform(size=values.shape), self.raw)
 
     def _rescale(self, values: np.ndarray) -> np.ndarray:
         if self.margins == "standardize":
@@ -250,7 +251,8 @@ def _new_rows(margins: list[_Margins], variables: list[Variable]) -> list[np.nda
             f"condition was {'given' if len(margins) == 3 else 'absent'} in fit and must be here "
             f"too: pass as many variables as the estimator was fitted with ({len(margins)})."
         )
-    return [m.numbers(v) for m, v in zip(margins, variables, strict=True)]
+    rng = deepcopy(margins[0].rng)  # so that the same rows get the same values at every call
+    return [m.numbers(v, rng) for m, v in zip(margins, variables, strict=True)]
 
 
 class MixedKSG(MutualInformationEstimator):
@@ -377,7 +379,8 @@ class MixedKSG(MutualInformationEstimator):
             self.n_neighbors,
             condition=parts[2] if len(parts) > 2 else None,
             metric=self.metric,
-            far=self._far if labels else math.inf,
+            # Halved, because the distance of two codes is rounded and may fall short of one unit.
+            far=self._far / 2 if labels else math.inf,
             query=query,
         )
 
@@ -408,11 +411,13 @@ class MixedKSG(MutualInformationEstimator):
     @staticmethod
     def _lonely_notes(variables: list[Variable]) -> list[str]:
         labels = np.column_stack([v.values[:, v.is_label] for v in variables])
-        if labels.shape[1] == 0 or all(v.is_label.all() for v in variables):
+        if labels.shape[1] == 0:
             return []
         _, counts = np.unique(labels, axis=0, return_counts=True)
         lonely = int(np.count_nonzero(counts == 1))
-        if not lonely:
+        # Beside repeated symbols a symbol seen once is data like any other.
+        symbols = all(v.is_label.all() for v in variables) and lonely < len(labels)
+        if not lonely or symbols:
             return []
         return [
             f"{lonely} of {variables[0].n_samples} rows carry labels that no other row shares; "

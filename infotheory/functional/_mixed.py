@@ -122,7 +122,7 @@ def mixed_ksg_pointwise(
     close = np.count_nonzero(distances[:, :n_neighbors] < far, axis=1)
     alone = close == 0
     radius = distances[np.arange(len(distances)), np.maximum(close, 1) - 1]
-    if np.all(radius[~alone] == 0):
+    if not alone.all() and np.all(radius[~alone] == 0):
         radius, alone = np.zeros_like(radius), np.zeros_like(alone)
     tied = radius == 0
     if reach > n_neighbors:
