@@ -115,7 +115,7 @@ def some_radii(rng, X, metric, query=None):
 def test_nearest_is_the_pairwise_formula(draw, metric, seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 200))
-    d = int(rng.integers(1, 9))
+    d = int(rng.integers(1, 12))
     k = int(rng.choice([1, min(3, n - 1), min(80, n - 1), n - 1]))
     X = draw(rng, n, d)
     assert_nearest(X, k, metric)
@@ -130,7 +130,7 @@ def test_nearest_is_the_pairwise_formula(draw, metric, seed):
 def test_counts_are_the_pairwise_formula(draw, metric, seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 200))
-    d = int(rng.integers(1, 9))
+    d = int(rng.integers(1, 12))
     X = draw(rng, n, d)
     assert_counts(X, some_radii(rng, X, metric), metric)
     query = np.concatenate([draw(rng, 20, d), X[:5]])

@@ -15,7 +15,7 @@ a wide margin, and more so the more columns there are.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -26,8 +26,10 @@ _STRIDE = 64
 # Searches in flight at once: their memory accesses overlap.
 _BATCH = 256
 
-_kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
-_inline = numba.njit(nogil=True, error_model="numpy", forceinline=True)
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_kernel = numba.njit(cache=True, **_OPTIONS)
+# Helpers allocate nothing; counting references to their arrays would cost more than their work.
+_inline = numba.njit(forceinline=True, _nrt=False, **_OPTIONS)
 
 
 class Block(NamedTuple):

@@ -7,6 +7,7 @@ numbers, ties included, so counts agree with a pairwise evaluation.
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -16,9 +17,9 @@ Floats = NDArray[np.float64]
 Metric = Literal["chebyshev", "euclidean"]
 
 # From this many columns on, sorted columns find Chebyshev neighbours faster than the tree.
-_MANY_COLUMNS = 5
+_MANY_COLUMNS = 8
 # Rows in a page of the tree.
-_PAGE = 96
+_PAGE = 64
 # Rows in a block of sorted columns, which takes 2 MiB a column.
 _BLOCK = 32_768
 
@@ -57,7 +58,7 @@ def nearest(
 
     Notes
     -----
-    One column is sorted. In a few columns a KD-tree is walked; from five on the Chebyshev metric
+    One column is sorted. In a few columns a KD-tree is walked; from eight on the Chebyshev metric
     intersects sorted columns instead, about n^2 d / 256 operations. Memory is O((n + m) (d + k))
     and a block of 32 768 sorted rows, 2 MiB a column.
     """
@@ -69,7 +70,7 @@ def nearest(
     from infotheory._xp import _tree
 
     by_columns = chebyshev and X.shape[1] >= _MANY_COLUMNS and k <= _tree.FEW
-    n_local = 20 * k if by_columns else 2 * k
+    n_local = 2 * math.isqrt(k * X.shape[0]) if by_columns else 2 * k
     tree = _tree.grow(_pad(X, ends), _PAGE)
     queries = tree if same else _tree.grow(_pad(points, ends), _PAGE)
     distances = np.empty((points.shape[0], k))

@@ -13,7 +13,7 @@ it bounds, and no comparison depends on the path taken.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -24,9 +24,11 @@ _SAMPLE = 64
 # Up to this many neighbours, sorted insertion beats collecting candidates and selecting among them.
 FEW = 64
 
-_kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
-# Short helpers on array arguments: a call costs more than the work they do.
-_inline = numba.njit(nogil=True, error_model="numpy", forceinline=True)
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_kernel = numba.njit(cache=True, **_OPTIONS)
+# Short helpers on arrays: calls, and counting references to the arrays, would cost more than the
+# work they do. They allocate nothing.
+_inline = numba.njit(forceinline=True, _nrt=False, **_OPTIONS)
 
 
 class Tree(NamedTuple):
