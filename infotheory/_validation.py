@@ -129,7 +129,7 @@ class Variable:
         for j in chosen:
             column = self.numbers[j]
             if column is None:
-                raise _not_numbers(self.name, j, "text or labels")
+                raise _not_numbers(self.name, j, "text, labels or integers too large for float64")
             columns[j], sizes[j], labels[j] = column, 0, None
         kind = "mixed" if any(sizes) else _kind_of_numbers(columns)
         return replace(
@@ -220,7 +220,18 @@ def _as_columns(raw: Any, name: str, *, allow_1d: bool) -> list[np.ndarray]:
             f"Sparse data was passed for {name}, but dense data is required. "
             f"Use {name}.toarray() to convert to a dense array."
         )
+    if np.ma.is_masked(raw):
+        raise ValueError(
+            f"{name} is a masked array with {np.ma.count_masked(raw)} masked value(s), and every "
+            f"value must be present. Drop those rows, or fill them with {name}.filled(value)."
+        )
     if _is_frame(raw):
+        twice = [c for c in raw.columns if list(raw.columns).count(c) > 1]
+        if twice:
+            raise ValueError(
+                f"{name} must have distinct column names, got {twice[0]!r} more "
+                f"than once. Rename the columns, or pass {name}.to_numpy()."
+            )
         columns = [_series_values(raw[c]) for c in raw.columns]
         shape = tuple(raw.shape)
     else:
@@ -329,8 +340,21 @@ def _real_column(column: np.ndarray, name: str, j: int) -> np.ndarray:
             f"the argument must be a string or a number. Encode the column as numbers."
         )
     values = column.astype(np.float64)
+    if _merges(column, values):
+        raise ValueError(
+            f"{name} must hold numbers that float64 can tell apart, but column {j} holds integers "
+            f"beyond 2**53 such as {column[0]} that it rounds to the same number. Subtract their "
+            f"smallest value first, or treat the column as labels."
+        )
     _refuse_missing(values, name, j, labels=False)
     return values
+
+
+def _merges(column: np.ndarray, values: np.ndarray) -> bool:
+    """Whether different integers became the same float."""
+    if column.dtype.kind not in "iuO" or not np.any(np.abs(values) > 2**53):
+        return False
+    return len(set(column.tolist())) > len(np.unique(values))
 
 
 def _check_rows(n: int, name: str, minimum: int) -> None:
@@ -373,7 +397,8 @@ def describe(
         if mask[j]:
             _refuse_missing(column, name, j, labels=True)
             codes, size = _label_codes(column, name, j)
-            numbers.append(column if column.dtype.kind in "biuf" else None)
+            plain = column.astype(np.float64) if column.dtype.kind in "biuf" else None
+            numbers.append(None if plain is None or _merges(column, plain) else plain)
             labels.append(_first_labels(column, codes, size))
         else:
             codes, size = _real_column(column, name, j), 0
@@ -382,8 +407,9 @@ def describe(
         checked.append(codes)
         n_symbols.append(size)
     kind = "discrete" if mask.all() else "mixed" if mask.any() else _kind_of_numbers(checked)
-    floats = tuple(None if c is None else c.astype(np.float64) for c in numbers)
-    return Variable(name, tuple(checked), tuple(n_symbols), kind, floats, tuple(labels), names)
+    return Variable(
+        name, tuple(checked), tuple(n_symbols), kind, tuple(numbers), tuple(labels), names
+    )
 
 
 def _feature_names(raw: Any) -> tuple[str, ...] | None:

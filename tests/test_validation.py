@@ -760,3 +760,25 @@ def test_labels_of_new_rows_are_matched_by_value():
     second = describe(["c", "d", "a"], "X").aligned(first)
     # a, b, c are 0, 1, 2 in the first; d was not seen there.
     assert second.columns[0].tolist() == [2, 3, 0]
+
+
+def test_a_masked_value_is_missing():
+    masked = np.ma.masked_array(REAL, mask=np.arange(len(REAL)) < 3)
+    with pytest.raises(ValueError, match=r"X is a masked array with 3 masked value"):
+        mutual_information(masked, OTHER)
+
+
+def test_columns_of_the_same_name_are_refused():
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame(np.column_stack([REAL, OTHER]), columns=["a", "a"])
+    with pytest.raises(ValueError, match=r"X must have distinct column names, got 'a'"):
+        mutual_information(table, OTHER)
+
+
+@pytest.mark.parametrize("start", [2**60, 2**63])
+def test_integers_that_floats_would_merge_stay_apart(start):
+    wide = np.arange(len(REAL), dtype=np.uint64) + np.uint64(start)
+    with pytest.raises(ValueError, match="float64 can tell apart"):
+        KSG().fit(wide[:, None], OTHER)
+    by_door = mutual_information(wide, OTHER, confidence_level=None)
+    assert "discrete" in by_door.notes[0]

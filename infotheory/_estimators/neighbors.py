@@ -57,9 +57,9 @@ class NeighborsEntropy(DensityEstimator):
     Columns are scaled to unit variance for the search and the logarithms of the scales added, so
     that their units do not matter. The bias grows with the dimension and with heavy tails (-0.04
     nats for a 3-d normal law at n = 1 000). Intervals account for it with draws from a normal law
-    of the same covariance. Repeated rows make the estimate -inf, with a note: a law with atoms has no density.
-    Complexity about :math:`O(n \ln n)` in low dimension, :math:`O(n^2 d)` above. Source:
-    Kozachenko and Leonenko (1987); Kraskov, Stögbauer and Grassberger (2004),
+    of the same covariance. Repeated rows make the estimate -inf, with a note: a law with atoms
+    has no density. Complexity about :math:`O(n \ln n)` in low dimension, :math:`O(n^2 d)` above.
+    Source: Kozachenko and Leonenko (1987); Kraskov, Stögbauer and Grassberger (2004),
     arXiv:cond-mat/0305641.
 
     Examples
