@@ -26,10 +26,10 @@ _STRIDE = 64
 # Searches in flight at once: their memory accesses overlap.
 _BATCH = 256
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-_kernel = numba.njit(cache=True, **_OPTIONS)
+_njit: Any = numba.njit  # whose types leave out `_nrt`
+_kernel = _njit(nogil=True, error_model="numpy", cache=True)
 # Helpers allocate nothing; counting references to their arrays would cost more than their work.
-_inline = numba.njit(forceinline=True, _nrt=False, **_OPTIONS)
+_inline = _njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)
 
 
 class Block(NamedTuple):

@@ -24,11 +24,11 @@ _SAMPLE = 64
 # Up to this many neighbours, sorted insertion beats collecting candidates and selecting among them.
 FEW = 64
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-_kernel = numba.njit(cache=True, **_OPTIONS)
+_njit: Any = numba.njit  # whose types leave out `_nrt`
+_kernel = _njit(nogil=True, error_model="numpy", cache=True)
 # Short helpers on arrays: calls, and counting references to the arrays, would cost more than the
 # work they do. They allocate nothing.
-_inline = numba.njit(forceinline=True, _nrt=False, **_OPTIONS)
+_inline = _njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)
 
 
 class Tree(NamedTuple):
