@@ -1,7 +1,7 @@
 """Coverage of 90 % intervals and error rates of tests at level 0.05, over fixed seeds.
 
-Run ``python benchmarks/coverage.py`` for the full table (about ten minutes on two cores), or
-``--runs 40`` for a quick look. Writes benchmarks/results/coverage.csv.
+Run ``python benchmarks/coverage.py`` for the full table (about half an hour on two cores), or
+``--only NAME`` for some cases. Each case replaces its row in benchmarks/results/coverage.csv.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ import infotheory
 from infotheory import datasets
 
 RESULTS = Path(__file__).parent / "results" / "coverage.csv"
+FIELDS = (
+    *("what", "figure", "measured", "runs", "truth", "bias of the value", "bias of the centre"),
+    *("sd", "date", "versions", "machine"),
+)
 Sampler = Callable[[np.random.Generator], tuple[Any, ...]]
 
 
@@ -217,6 +221,25 @@ def p_value(estimator: Any, sample: Sampler, seed: int) -> float:
     )
 
 
+def keep(row: dict[str, Any]) -> None:
+    """Put the row into the table on disk, in place of an older one of the same case."""
+    row |= {
+        "date": datetime.date.today().isoformat(),
+        "versions": f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy "
+        f"{scipy.__version__}, scikit-learn {sklearn.__version__}",
+        "machine": "2-core x86-64, CPU",
+    }
+    rows = {}
+    if RESULTS.exists():
+        with RESULTS.open(newline="") as file:
+            rows = {old["what"]: old for old in csv.DictReader(file)}
+    rows[row["what"]] = row
+    with RESULTS.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=FIELDS, restval="")
+        writer.writeheader()
+        writer.writerows(rows.values())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=200, help="seeds for each interval")
@@ -224,7 +247,6 @@ def main() -> None:
     parser.add_argument("--only", default="", help="run the cases whose name contains this")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
-    rows = []
     for name, estimator, sample, truth in interval_cases():
         if arguments.only not in name:
             continue
@@ -243,8 +265,8 @@ def main() -> None:
             "bias of the centre": f"{centred.mean() - truth:+.4f}",
             "sd": f"{values.std(ddof=1):.4f}",
         }
-        rows.append(row)
         print(*row.values(), f"{time.perf_counter() - start:.0f} s", sep=" | ", flush=True)
+        keep(row)
     for name, estimator, sample in null_cases():
         if arguments.only not in name:
             continue
@@ -260,25 +282,8 @@ def main() -> None:
             "measured": f"{np.mean(p_values <= 0.05):.3f}",
             "runs": arguments.nulls,
         }
-        rows.append(row)
         print(*row.values(), f"{time.perf_counter() - start:.0f} s", sep=" | ", flush=True)
-    if arguments.only:
-        return
-    versions = (
-        f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}, "
-        f"scikit-learn {sklearn.__version__}"
-    )
-    for row in rows:
-        row |= {
-            "date": datetime.date.today().isoformat(),
-            "versions": versions,
-            "machine": "2-core x86-64, CPU",
-        }
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), restval="")
-        writer.writeheader()
-        writer.writerows(rows)
+        keep(row)
 
 
 if __name__ == "__main__":

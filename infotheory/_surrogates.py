@@ -71,15 +71,16 @@ def local_permutations(
     """
     n, k = neighbors.shape
     for _ in range(n_permutations):
-        used = np.zeros(n, dtype=bool)
-        taken = np.empty(n, dtype=np.intp)
         orders = np.argsort(rng.random_sample((n, k)), axis=1)
-        for i in rng.permutation(n):
-            candidates = neighbors[i, orders[i]]
-            free = candidates[~used[candidates]]
-            taken[i] = free[0] if len(free) else candidates[0]
+        # Plain lists: the loop looks at single numbers, at which arrays are slow.
+        candidates = np.take_along_axis(neighbors, orders, axis=1).tolist()
+        used = [False] * n
+        taken = [0] * n
+        for i in rng.permutation(n).tolist():
+            free = (j for j in candidates[i] if not used[j])
+            taken[i] = next(free, candidates[i][0])
             used[taken[i]] = True
-        yield taken
+        yield np.array(taken)
 
 
 def permutations_within(
