@@ -24,9 +24,14 @@ from infotheory._validation import (
 VALUE_ATTRIBUTES = ("entropy_", "mutual_information_", "divergence_", "cost_")
 
 
+def last_step(estimator: Any) -> Any:
+    """The estimator itself, or the last one of a pipeline: where values and notes are found."""
+    return estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+
+
 def fitted_value(estimator: Any) -> float:
     """The number a fitted estimator stands for, whatever its shape; a pipeline's last step's."""
-    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    last = last_step(estimator)
     for name in VALUE_ATTRIBUTES:
         if hasattr(last, name):
             return float(getattr(last, name))
@@ -52,7 +57,7 @@ def check_instance(estimator: Any) -> None:
 
 def is_two_sample(estimator: Any) -> bool:
     """Whether a fitted estimator compares two samples (``y`` labels the sample of each row)."""
-    return hasattr(estimator, "divergence_")
+    return hasattr(last_step(estimator), "divergence_")
 
 
 def takes_variables(estimator: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from infotheory._base import DivergenceEstimator, takes_variables
+from infotheory._base import DivergenceEstimator, last_step, takes_variables
 from infotheory._estimate import Estimate, check_base
 from infotheory._estimators.automatic import (
     choose_divergence,
@@ -495,7 +495,7 @@ def _answer(
         except TooFewRowsError as error:
             estimate = point_estimate(estimator, X, target, condition=given)
             estimate = replace(estimate, notes=(*estimate.notes, f"No interval: {error}"))
-    if not hasattr(estimate.estimator, f"{quantity}_"):
+    if not hasattr(last_step(estimate.estimator), f"{quantity}_"):
         raise TypeError(
             f"estimator must leave {quantity}_ after fit, which {type(estimator).__name__} does "
             f"not. Pass one that estimates {quantity.replace('_', ' ')}; for the information by an "

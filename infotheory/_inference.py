@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from infotheory._base import check_instance, fitted_value, is_two_sample
+from infotheory._base import check_instance, fitted_value, is_two_sample, last_step
 from infotheory._estimate import Estimate, check_confidence_level, normal_interval
 from infotheory._resampling import (
     evaluate,
@@ -128,28 +128,35 @@ def confidence_interval(
     rng = local_random_state(random_state)
     fitted = _fit(estimator, X, y, condition)
     value = fitted_value(fitted)
-    notes: list[str] = list(getattr(fitted, "notes_", ()))
+    last = last_step(fitted)
+    notes: list[str] = list(getattr(last, "notes_", ()))
     n = len(X)
-    method = _choose_method(fitted, method)
+    method = _choose_method(last, method)
 
     bias = 0.0
     if not math.isfinite(value):
         notes.append("The estimate is not finite, so there is no interval around it.")
         return Estimate(value, n_samples=n, estimator=fitted, notes=tuple(notes))
     if method == "analytic":
-        error = float(fitted._standard_error())
+        error = float(last._standard_error())
     elif method == "cross-fit":
-        error = float(fitted.standard_error_)
+        error = float(last.standard_error_)
     elif method == "influence":
-        error = float(np.std(fitted.pointwise_, ddof=1) / math.sqrt(n))
+        error = float(np.std(last.pointwise_, ddof=1) / math.sqrt(n))
     else:
         error = _subsampled_error(fitted, X, y, condition, n_resamples or 50, n_jobs, rng, verbose)
-    if hasattr(fitted, "_bias"):
-        bias = float(fitted._bias(rng))
+    if not math.isfinite(error):
+        notes.append(
+            "The standard error is not finite, so there is no interval: the estimator gave no "
+            "finite value on part of the rows."
+        )
+        return Estimate(value, n_samples=n, estimator=fitted, notes=tuple(notes))
+    if hasattr(last, "_bias"):
+        bias = float(last._bias(rng))
         if abs(bias) > 0.25 * error:
             notes.append(
                 f"The estimator's bias on these data is about {bias:+.3g} nats (from "
-                f"{fitted._bias_source}); the interval is centred on value - bias = "
+                f"{last._bias_source}); the interval is centred on value - bias = "
                 f"{value - bias:.4g}."
             )
         if method != "analytic":
@@ -178,7 +185,7 @@ def _as_estimate(fitted: Any, n_samples: int) -> Estimate:
         fitted_value(fitted),
         n_samples=n_samples,
         estimator=fitted,
-        notes=tuple(getattr(fitted, "notes_", ())),
+        notes=tuple(getattr(last_step(fitted), "notes_", ())),
     )
 
 
@@ -317,7 +324,7 @@ def permutation_test(
     rng = local_random_state(random_state)
     fitted = _fit(estimator, X, y, condition)
     value = fitted_value(fitted)
-    if hasattr(fitted, "entropy_"):
+    if hasattr(last_step(fitted), "entropy_"):
         raise ValueError(
             f"estimator must compare two variables or two samples, got {type(fitted).__name__}: an "
             f"entropy is the same for every order of the rows. Test a mutual information or a "
@@ -327,7 +334,9 @@ def permutation_test(
         left, right, observed = X, y, value
         shuffles = permutations(len(X), n_permutations, rng)
     else:
-        left, right, shuffles = _conditional_null(X, y, condition, n_permutations, rng)
+        # Integers are numbers to an estimator that knows no labels, and so to its null.
+        discrete = None if getattr(last_step(fitted), "_accepts_labels", True) else False
+        left, right, shuffles = _conditional_null(X, y, condition, discrete, n_permutations, rng)
         observed = fitted_value(_fit(fitted, left, right, condition))
 
     def statistic(rows: np.ndarray) -> float:
@@ -347,12 +356,17 @@ def permutation_test(
 
 
 def _conditional_null(
-    X: Any, y: Any, condition: Any, n_permutations: int, rng: np.random.RandomState
+    X: Any,
+    y: Any,
+    condition: Any,
+    discrete: bool | None,
+    n_permutations: int,
+    rng: np.random.RandomState,
 ) -> tuple[Any, Any, Iterator[np.ndarray]]:
     """Two variables with the same conditional information, and shuffles of the second's rows."""
     from infotheory._xp._neighbors import nearest
 
-    given = describe(condition, "condition")
+    given = describe(condition, "condition", discrete=discrete)
     if given.kind == "discrete":
         return X, y, permutations_within(given.codes()[0], n_permutations, rng)
     numbers = gaussian_scores(given.values[:, ~given.is_label])
@@ -368,7 +382,7 @@ def _conditional_null(
     indicators = [labels[:, [j]] == np.unique(labels[:, j]) for j in range(labels.shape[1])]
     explaining = np.column_stack([numbers, *indicators]).astype(np.float64)
     # One regression for all real columns of both variables; labels stay as they are.
-    sides = [describe(raw, name) for raw, name in ((X, "X"), (y, "y"))]
+    sides = [describe(raw, name, discrete=discrete) for raw, name in ((X, "X"), (y, "y"))]
     real = [not side.is_label.any() for side in sides]
     scores = [gaussian_scores(s.values) for s, is_real in zip(sides, real, strict=True) if is_real]
     left, right = X, y
