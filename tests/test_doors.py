@@ -98,6 +98,11 @@ def test_auto_entropy(sample, chosen):
     assert f"n = {len(sample)}" in e.notes[0]
 
 
+def test_two_classes_are_labels_however_few_rows():
+    e = mutual_information(X[:30], np.arange(30) % 2 == 0, **BARE)
+    assert "y discrete" in e.notes[0]
+
+
 def test_auto_entropy_refuses_labels_beside_real_numbers():
     with pytest.raises(ValueError, match="X mixes label columns with real columns"):
         entropy(pd.DataFrame({"x": X, "a": A}))

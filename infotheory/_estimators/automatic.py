@@ -90,7 +90,7 @@ def recast_integers(variables: list[Variable]) -> tuple[list[Variable], list[str
         rare = [
             j
             for j, size in enumerate(v.n_symbols)
-            if size and v.numbers[j] is not None and _typical_group(v.columns[j]) < 20
+            if size > 2 and v.numbers[j] is not None and _typical_group(v.columns[j]) < 20
         ]
         recast.append(v.as_numbers(rare) if rare else v)
         if rare:
