@@ -179,6 +179,13 @@ def test_standard_errors_are_right(kind):
     assert np.mean(claimed) == pytest.approx(np.std(values), rel=0.2)
 
 
+def test_a_symbol_that_p_lacks():
+    X, y = two([10, 10, 0], [7, 7, 6])
+    fitted = DiscreteDivergence(kind="reverse-kl").fit(X, y)
+    assert any("P lacks" in note for note in fitted.notes_)
+    assert not any("lacks" in note for note in DiscreteDivergence().fit(X, y).notes_)
+
+
 def test_a_symbol_that_q_lacks():
     X, y = two([5, 5], [10, 0])
     assert DiscreteDivergence(method="plugin").fit(X, y).divergence_ == math.inf

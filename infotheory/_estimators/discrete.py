@@ -374,12 +374,13 @@ class DiscreteDivergence(DivergenceEstimator):
         else:
             self.divergence_ = float(sum(self._kl(a, b) for a, b in ways[self.kind]))
         notes = [note for c, s in zip("PQ", (p, q), strict=True) for note in _coverage_notes(s, c)]
-        missing = float(np.sum(p[q == 0]) / p.sum())
-        if missing and self.kind in ("kl", "jeffreys"):
-            notes.append(
-                f"{missing:.1%} of the rows of P hold symbols that Q lacks; if Q cannot produce "
-                f"them the divergence is infinite."
-            )
+        for way, names, a, b in (("kl", "PQ", p, q), ("reverse-kl", "QP", q, p)):
+            missing = float(np.sum(a[b == 0]) / a.sum())
+            if missing and self.kind in ("jeffreys", way):
+                notes.append(
+                    f"{missing:.1%} of the rows of {names[0]} hold symbols that {names[1]} lacks; "
+                    f"if {names[1]} cannot produce them the divergence is infinite."
+                )
         self.notes_ = tuple(notes)
         return self
 
