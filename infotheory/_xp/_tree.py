@@ -2,13 +2,11 @@
 
 Queries are taken a page at a time. One walk through the tree serves the whole page; what it cannot
 decide is decided by straight loops over the columns of other pages, which compile to vector code.
-In many columns, where no tree helps, every page is left over and the same loops are a blocked
-exhaustive search.
+In many columns, where no tree helps, that becomes a blocked exhaustive search.
 
 Distances are *reduced*: the largest absolute difference for the Chebyshev metric, the largest sum
-of squares over the groups of columns for the Euclidean one. Bounds of nodes are computed by the
-same operations in the same order as distances. Rounding is monotone, so a bound never exceeds what
-it bounds, and no comparison depends on the path taken.
+of squares over the groups of columns for the Euclidean one. Bounds are computed by the operations
+of the distances in the same order. Rounding is monotone, so no bound exceeds what it bounds.
 """
 
 from __future__ import annotations
@@ -158,13 +156,18 @@ def grow(X, width):
 
 
 @_inline
-def _gap(a, b, ends, chebyshev):
-    """Least reduced distance between points of two boxes."""
+def _gap_max(a, b):
+    """Least Chebyshev distance between points of two boxes."""
     largest = 0.0
-    if chebyshev:
-        for j in range(a.shape[1]):
-            largest = max(largest, max(a[0, j] - b[1, j], b[0, j] - a[1, j]))
-        return largest
+    for j in range(a.shape[1]):
+        largest = max(largest, max(a[0, j] - b[1, j], b[0, j] - a[1, j]))
+    return largest
+
+
+@_inline
+def _gap_sum(a, b, ends):
+    """Least sum of squares, the largest of the groups, between points of two boxes."""
+    largest = 0.0
     j = 0
     for end in ends:
         total = 0.0
@@ -177,7 +180,7 @@ def _gap(a, b, ends, chebyshev):
 
 
 @_inline
-def _reach(a, b):
+def _reach_sum(a, b):
     """Largest sum of squares between points of two boxes."""
     total = 0.0
     for j in range(a.shape[1]):
@@ -187,76 +190,37 @@ def _reach(a, b):
 
 
 @_inline
-def _distances(page, point, ends, chebyshev, out, part):
-    """Reduced distances from a point to the rows of a page; columns come in pairs."""
-    width = out.size
-    d = point.size
-    j = 0
-    if chebyshev:
-        a, b, p, q = page[0], page[1], point[0], point[1]
-        for i in range(width):
-            out[i] = max(abs(a[i] - p), abs(b[i] - q))
-        j = 2
-        while j + 2 < d:
-            a, b, c, e = page[j], page[j + 1], page[j + 2], page[j + 3]
-            p, q, r, s = point[j], point[j + 1], point[j + 2], point[j + 3]
-            for i in range(width):
-                left = max(abs(a[i] - p), abs(b[i] - q))
-                out[i] = max(out[i], max(left, max(abs(c[i] - r), abs(e[i] - s))))
-            j += 4
-        if j < d:
-            a, b, p, q = page[j], page[j + 1], point[j], point[j + 1]
-            for i in range(width):
-                out[i] = max(out[i], max(abs(a[i] - p), abs(b[i] - q)))
-        return
-    for group in range(ends.size):
-        total = out if group == 0 else part
-        a, b, p, q = page[j], page[j + 1], point[j], point[j + 1]
-        for i in range(width):
-            x = a[i] - p
-            y = b[i] - q
-            total[i] = x * x + y * y
-        j += 2
-        while j < ends[group]:
-            a, b, p, q = page[j], page[j + 1], point[j], point[j + 1]
-            for i in range(width):
-                x = a[i] - p
-                y = b[i] - q
-                total[i] = total[i] + x * x + y * y
-            j += 2
-        if group > 0:
-            for i in range(width):
-                out[i] = max(out[i], part[i])
+def _gaps_max(page, box, out):
+    """Least Chebyshev distances from the rows of a page to a box."""
+    for i in range(out.size):
+        out[i] = 0.0
+    for j in range(page.shape[0]):
+        a, low, high = page[j], box[0, j], box[1, j]
+        for i in range(out.size):
+            out[i] = max(out[i], max(low - a[i], a[i] - high))
 
 
 @_inline
-def _gaps(page, box, ends, chebyshev, out, part):
-    """Least reduced distances from the rows of a page to a box."""
-    width = out.size
+def _gaps_sum(page, box, ends, out, part):
+    """Least sums of squares, the largest of the groups, from the rows of a page to a box."""
     for i in range(out.size):
         out[i] = 0.0
-    if chebyshev:
-        for j in range(page.shape[0]):
-            a, low, high = page[j], box[0, j], box[1, j]
-            for i in range(width):
-                out[i] = max(out[i], max(low - a[i], a[i] - high))
-        return
     j = 0
     for end in ends:
-        for i in range(width):
+        for i in range(out.size):
             part[i] = 0.0
         while j < end:
             a, low, high = page[j], box[0, j], box[1, j]
-            for i in range(width):
+            for i in range(out.size):
                 x = max(0.0, max(low - a[i], a[i] - high))
                 part[i] += x * x
             j += 1
-        for i in range(width):
+        for i in range(out.size):
             out[i] = max(out[i], part[i])
 
 
 @_inline
-def _reaches(page, box, out):
+def _reaches_sum(page, box, out):
     """Largest sums of squares from the rows of a page to points of a box."""
     for i in range(out.size):
         out[i] = 0.0
@@ -265,6 +229,50 @@ def _reaches(page, box, out):
         for i in range(out.size):
             x = max(high - a[i], a[i] - low)
             out[i] += x * x
+
+
+@_inline
+def _distances_max(page, point, out):
+    """Chebyshev distances from a point to the rows of a page; columns come in pairs."""
+    a, b, p, q = page[0], page[1], point[0], point[1]
+    for i in range(out.size):
+        out[i] = max(abs(a[i] - p), abs(b[i] - q))
+    j = 2
+    while j + 2 < point.size:
+        a, b, c, e = page[j], page[j + 1], page[j + 2], page[j + 3]
+        p, q, r, s = point[j], point[j + 1], point[j + 2], point[j + 3]
+        for i in range(out.size):
+            left = max(abs(a[i] - p), abs(b[i] - q))
+            out[i] = max(out[i], max(left, max(abs(c[i] - r), abs(e[i] - s))))
+        j += 4
+    if j < point.size:
+        a, b, p, q = page[j], page[j + 1], point[j], point[j + 1]
+        for i in range(out.size):
+            out[i] = max(out[i], max(abs(a[i] - p), abs(b[i] - q)))
+
+
+@_inline
+def _distances_sum(page, point, ends, out, part):
+    """Sums of squares, the largest of the groups, from a point to the rows of a page."""
+    j = 0
+    for group in range(ends.size):
+        total = out if group == 0 else part
+        a, b, p, q = page[j], page[j + 1], point[j], point[j + 1]
+        for i in range(out.size):
+            x = a[i] - p
+            y = b[i] - q
+            total[i] = x * x + y * y
+        j += 2
+        while j < ends[group]:
+            a, b, p, q = page[j], page[j + 1], point[j], point[j + 1]
+            for i in range(out.size):
+                x = a[i] - p
+                y = b[i] - q
+                total[i] = total[i] + x * x + y * y
+            j += 2
+        if group > 0:
+            for i in range(out.size):
+                out[i] = max(out[i], part[i])
 
 
 @_inline
@@ -343,7 +351,9 @@ def _list_outside(tree, start, box, bound, ends, chebyshev, stack, listed):
         while top > 0:
             top -= 1
             node = stack[top]
-            if _gap(box, tree.box[node], ends, chebyshev) >= bound:
+            other = tree.box[node]
+            gap = _gap_max(box, other) if chebyshev else _gap_sum(box, other, ends)
+            if gap >= bound:
                 continue
             if tree.last[node] - tree.first[node] == 1:
                 listed[n_listed] = node
@@ -400,10 +410,16 @@ def nearest(tree, queries, same, k, ends, chebyshev, n_local, complete, out_dist
                 n_listed = _list_outside(tree, start, box, bound, ends, chebyshev, stack, listed)
             for z in range(n_listed):
                 other = tree.first[listed[z]]
-                _gaps(block, tree.box[listed[z]], ends, chebyshev, gaps, part)
+                if chebyshev:
+                    _gaps_max(block, tree.box[listed[z]], gaps)
+                else:
+                    _gaps_sum(block, tree.box[listed[z]], ends, gaps, part)
                 for s in range(n_points):
                     if gaps[s] < bounds[s]:
-                        _distances(tree.pages[other], points[s], ends, chebyshev, found, part)
+                        if chebyshev:
+                            _distances_max(tree.pages[other], points[s], found)
+                        else:
+                            _distances_sum(tree.pages[other], points[s], ends, found, part)
                         if same and other == page:
                             found[s] = np.inf
                         bounds[s], filled[s] = _offer(
@@ -451,10 +467,10 @@ def count(tree, queries, limits, out):
         while top > 0:
             top -= 1
             node = stack[top]
-            gap = _gap(box, tree.box[node], ends, False)
+            gap = _gap_sum(box, tree.box[node], ends)
             if gap > far:
                 continue
-            reach = _reach(box, tree.box[node])
+            reach = _reach_sum(box, tree.box[node])
             size = min(n, tree.last[node] * width) - tree.first[node] * width
             if reach <= near:
                 inside += size
@@ -466,14 +482,14 @@ def count(tree, queries, limits, out):
                 top += 2
                 continue
             other = tree.pages[tree.first[node]]
-            _gaps(block, tree.box[node], ends, False, gaps, part)
-            _reaches(block, tree.box[node], reaches)
+            _gaps_sum(block, tree.box[node], ends, gaps, part)
+            _reaches_sum(block, tree.box[node], reaches)
             for s in range(n_points):
                 if gaps[s] <= limit[s]:
                     if reaches[s] <= limit[s]:
                         totals[s] += size
                     else:
-                        _distances(other, points[s], ends, False, found, part)
+                        _distances_sum(other, points[s], ends, found, part)
                         hits = 0
                         for i in range(width):
                             hits += found[i] <= limit[s]
