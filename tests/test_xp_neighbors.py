@@ -185,6 +185,19 @@ def test_the_order_of_rows_does_not_matter(metric, d, seed):
     )
 
 
+def test_the_last_page_may_hold_one_row():
+    """The last row is alone in its page; its nearest is far in the column that is split."""
+    rng = np.random.default_rng(8)
+    n = _neighbors._PAGE + 1
+    for _ in range(20):
+        X = np.full((n, 9), -8.0)
+        X[:, 0] = rng.uniform(-10, 9, n)
+        X[:, 1] = rng.choice([-8.0, 8.0], n)
+        X[0] = [-5.0, -8.5, *[8.0] * 7]
+        X[-1] = [10.0, 6.0, *[8.0] * 7]
+        assert_nearest(X, 1)
+
+
 @METRICS
 def test_several_blocks_of_real_size(metric):
     """More rows than a block of sorted columns holds, against the other path."""

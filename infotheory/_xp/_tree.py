@@ -313,6 +313,12 @@ def _offer(found, page, k, distances, rows, filled):
 
 
 @_inline
+def _n_rows(tree, node):
+    width = tree.pages.shape[2]
+    return min(tree.order.size, tree.last[node] * width) - tree.first[node] * width
+
+
+@_inline
 def _nearest_leaf(tree, box):
     """Leaf found by stepping to the child whose centre is nearer to the centre of a box."""
     node = 1
@@ -398,7 +404,7 @@ def nearest(tree, queries, same, k, ends, chebyshev, n_local, complete, out_dist
             filled[s] = 0
         home = queries.leaf_of[page] if same else _nearest_leaf(tree, box)
         start = home
-        while start > 1 and (tree.last[start] - tree.first[start]) * width < n_local:
+        while start > 1 and _n_rows(tree, start) < n_local:
             start >>= 1
         for stage in range(2 if complete else 1):
             if stage == 0:
@@ -435,7 +441,6 @@ def nearest(tree, queries, same, k, ends, chebyshev, n_local, complete, out_dist
 @_kernel
 def count(tree, queries, limits, out):
     """Number of rows of the tree at a sum of squares of at most ``limits`` from each query."""
-    n = tree.order.size
     _, d, width = tree.pages.shape
     ends = np.array([d])
     found = np.empty(width)
@@ -471,7 +476,7 @@ def count(tree, queries, limits, out):
             if gap > far:
                 continue
             reach = _reach_sum(box, tree.box[node])
-            size = min(n, tree.last[node] * width) - tree.first[node] * width
+            size = _n_rows(tree, node)
             if reach <= near:
                 inside += size
                 continue
