@@ -71,10 +71,11 @@ def entropy(
     Notes
     -----
     "auto" takes Chao-Wang-Jost for discrete data and nearest neighbours for continuous data;
-    the notes of the result say which. Differential entropy may be negative, and is -inf for a
-    law with atoms. Complexity: that of the estimator, times about ten where the interval comes
-    from subsampling. Sources: Chao, Wang and Jost (2013), doi:10.1111/2041-210X.12108; Kraskov,
-    Stögbauer and Grassberger (2004), arXiv:cond-mat/0305641.
+    rounded values are spread between their neighbours; the notes of the result say which.
+    Differential entropy may be negative, and is -inf for a law with atoms. Complexity: that of
+    the estimator, times about ten where the interval comes from subsampling. Sources: Chao,
+    Wang and Jost (2013), doi:10.1111/2041-210X.12108; Kraskov, Stögbauer and Grassberger (2004),
+    arXiv:cond-mat/0305641.
 
     Examples
     --------
@@ -86,7 +87,8 @@ def entropy(
     check_base(base)
     x = describe(X, "X", discrete=discrete)
     if estimator == "auto":
-        chosen, why = choose_entropy(x)
+        random_state = local_random_state(random_state)
+        chosen, why = choose_entropy(x, random_state.randint(2**31 - 1))
         notes = [why]
     else:
         chosen, notes = named("entropy", estimator), []
@@ -102,7 +104,6 @@ def entropy(
         0,
         n_jobs,
         random_state,
-        verbose=0,
     )
 
 
@@ -371,7 +372,6 @@ def divergence(
         n_permutations,
         n_jobs,
         random_state,
-        verbose=0,
     )
 
 
@@ -419,7 +419,6 @@ def _paired(
         n_permutations,
         n_jobs,
         random_state,
-        verbose=0,
     )
 
 
@@ -465,8 +464,6 @@ def _answer(
     n_permutations: int,
     n_jobs: int | None,
     random_state: Any,
-    *,
-    verbose: int,
 ) -> Estimate:
     check_count(
         n_permutations,
@@ -510,7 +507,6 @@ def _answer(
             n_permutations=n_permutations,
             n_jobs=n_jobs,
             random_state=rng,
-            verbose=verbose,
         )
         estimate = replace(estimate, p_value=tested.p_value)
     return replace(estimate, notes=(*notes, *estimate.notes)).in_base(base)

@@ -31,6 +31,9 @@ from infotheory._validation import check_count, describe, take_rows
 from infotheory.functional import gaussian_scores
 
 _BIAS_ERROR = 2 / 3
+_FEWEST_ROWS = 20
+# A bias beyond this, in nats, is a failure of the estimator and not a correction.
+_LARGEST_BIAS = 1.0
 METHODS = ("auto", "analytic", "influence", "subsampling", "cross-fit")
 
 
@@ -137,6 +140,11 @@ def confidence_interval(
     if not math.isfinite(value):
         notes.append("The estimate is not finite, so there is no interval around it.")
         return Estimate(value, n_samples=n, estimator=fitted, notes=tuple(notes))
+    if n < _FEWEST_ROWS and method != "cross-fit":
+        raise TooFewRowsError(
+            f"n_samples = {n} rows are too few for an interval: at least {_FEWEST_ROWS} are "
+            f"needed. Pass confidence_level=None for the value alone, or more rows."
+        )
     if method == "analytic":
         error = float(last._standard_error())
     elif method == "cross-fit":
@@ -151,8 +159,20 @@ def confidence_interval(
             "finite value on part of the rows."
         )
         return Estimate(value, n_samples=n, estimator=fitted, notes=tuple(notes))
+    if error <= 1e-12 * abs(value) and value != 0:
+        notes.append(
+            "The estimate is the same on every part of the rows, as at a ceiling of the method, so "
+            "there is no interval; the truth may be larger."
+        )
+        return Estimate(value, n_samples=n, estimator=fitted, notes=tuple(notes))
     if hasattr(last, "_bias"):
         bias = float(last._bias(rng))
+        if method != "analytic" and abs(bias) > _LARGEST_BIAS:
+            notes.append(
+                f"On {last._bias_source} the estimator errs by about {bias:+.3g} nats, too much to "
+                f"correct, so there is no interval: too many columns, or laws that hardly overlap."
+            )
+            return Estimate(value, n_samples=n, estimator=fitted, notes=tuple(notes))
         if abs(bias) > 0.25 * error:
             notes.append(
                 f"The estimator's bias on these data is about {bias:+.3g} nats (from "
@@ -224,11 +244,6 @@ def _subsampled_error(
     verbose: int,
 ) -> float:
     n = len(X)
-    if n < 20:
-        raise TooFewRowsError(
-            f"n_samples = {n} rows are too few for an interval by subsampling: at least 20 are "
-            f"needed. Pass confidence_level=None for the value alone, or more rows."
-        )
     # Smaller parts underestimate the error near independence, larger ones overestimate it:
     # measured for nearest neighbours at n = 1 000.
     size = max(n // 3, 10)

@@ -175,8 +175,8 @@ def mutual_information_matrix(
     """
     check_base(base)
     masks = (discrete,) if y is None else each_argument(discrete, 2)
-    rows = _columns(describe(X, "X", discrete=masks[0]), "x")
-    columns = rows if y is None else _columns(describe(y, "y", discrete=masks[-1]), "y")
+    rows = _columns(describe(X, "X", discrete=masks[0]), X, "x")
+    columns = rows if y is None else _columns(describe(y, "y", discrete=masks[-1]), y, "y")
     check_same_length(rows[0][1], columns[0][1])
     if y is None:
         pairs = list(combinations_with_replacement(range(len(rows)), 2))
@@ -237,9 +237,11 @@ def mutual_information_matrix(
     )
 
 
-def _columns(variable: Variable, letter: str) -> list[tuple[str, Variable]]:
+def _columns(variable: Variable, raw: Any, letter: str) -> list[tuple[str, Variable]]:
     """Each column with its name: that of the table, else x0, x1, ... (y alone is y)."""
     names = variable.feature_names
+    if names is None and hasattr(raw, "columns"):
+        names = tuple(map(str, raw.columns))
     if names is None:
         single = variable.dim == 1 and letter == "y"
         names = ("y",) if single else tuple(f"{letter}{j}" for j in range(variable.dim))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from infotheory.testing import xp  # noqa: F401
 
 try:
     import torch
@@ -20,16 +20,6 @@ else:
 # The examples of a run are a function of the test alone, and a busy machine fails no test.
 settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("reproducible")
-
-
-@pytest.fixture(scope="session", params=["numpy", "array_api_strict", "torch"])
-def xp(request: pytest.FixtureRequest) -> Any:
-    """Each array API namespace in turn; write ``xp.asarray(values, dtype=xp.float64)``."""
-    if request.param == "array_api_strict":
-        return pytest.importorskip("array_api_strict")
-    if request.param == "torch":
-        pytest.importorskip("torch")
-    return importlib.import_module(f"array_api_compat.{request.param}")
 
 
 def _global_random_state() -> dict[str, bytes]:

@@ -425,8 +425,28 @@ def test_few_rows():
         few = tuple(v[:4] for v in data)
         e = door(*few)
         assert math.isfinite(e.value)
+        assert e.interval is None
+        e = door(*(v[:20] for v in data))
         assert e.interval[0] <= e.interval[1]
-    assert math.isfinite(mutual_information(X[:4], Y[:4], estimator="gaussian").standard_error)
+    assert math.isfinite(mutual_information(X[:20], Y[:20], estimator="gaussian").standard_error)
+
+
+def test_no_interval_where_the_method_is_out_of_its_depth():
+    far = divergence(X, X + 100.0, random_state=0)
+    assert far.interval is None
+    assert any("too much to correct" in note for note in far.notes)
+    same = mutual_information(X, X, random_state=0)
+    assert same.interval is None
+    assert any("ceiling" in note for note in same.notes)
+
+
+def test_rounded_values_have_an_entropy_and_atoms_have_none():
+    rounded = np.round(WIDE[:, 0], 1)
+    e = entropy(rounded, random_state=0)
+    assert e.value == pytest.approx(entropy(WIDE[:, 0], **BARE).value, abs=0.2)
+    assert any("spread" in note for note in e.notes)
+    inflated = np.where(np.arange(len(WIDE)) % 2 == 0, 0.0, WIDE[:, 0])
+    assert entropy(np.tile(inflated, 3), random_state=0).value == -math.inf
 
 
 def test_unequal_samples_too_small_to_subsample_say_so():

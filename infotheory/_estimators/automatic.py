@@ -107,7 +107,7 @@ def _typical_group(codes: np.ndarray) -> float:
     return float(np.median(counts[codes]))
 
 
-def choose_entropy(x: Variable) -> tuple[Any, str]:
+def choose_entropy(x: Variable, random_state: int) -> tuple[Any, str]:
     """An entropy estimator for the data, and why."""
     if x.kind == "discrete":
         return DiscreteEntropy(), f"Chose DiscreteEntropy: X is discrete ({_size(x)})."
@@ -117,9 +117,25 @@ def choose_entropy(x: Variable) -> tuple[Any, str]:
             "discrete=True or False, or add the entropy of the labels to that of the real columns "
             "within each label."
         )
-    why = "continuous" if x.kind == "continuous" else "mixed"
-    note = f"Chose NeighborsEntropy: X is {why} ({_size(x)})."
-    return NeighborsEntropy(), note
+    if x.kind == "continuous":
+        return NeighborsEntropy(), f"Chose NeighborsEntropy: X is continuous ({_size(x)})."
+    if any(_has_atom(column) for column in x.columns):
+        return NeighborsEntropy(), f"Chose NeighborsEntropy: X has repeated values ({_size(x)})."
+    return NeighborsEntropy(ties="spread", random_state=random_state), (
+        f"Chose NeighborsEntropy(ties='spread'): real numbers repeat as rounded ones do and are "
+        f"spread between their neighbours ({_size(x)})."
+    )
+
+
+def _has_atom(column: np.ndarray) -> bool:
+    """Whether some value stands out of those beside it, as rounding alone does not make it."""
+    _, counts = np.unique(column, return_counts=True)
+    if len(counts) < 10:
+        return True
+    padded = np.concatenate([counts[:1], counts, counts[-1:]])
+    padded[0] = padded[-1] = 0
+    beside = np.maximum(padded[:-2], padded[2:])
+    return bool(np.any((counts >= 20) & (counts > 10 * beside)))
 
 
 def choose_mutual_information(variables: list[Variable], random_state: int) -> tuple[Any, str]:

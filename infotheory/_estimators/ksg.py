@@ -193,7 +193,7 @@ class KSG(MutualInformationEstimator):
         if all(v.kind == "mixed" for v in variables):
             notes += _duplicate_notes(self._parts, self.n_neighbors)
         ceiling = float(digamma(x.n_samples) - digamma(self.n_neighbors))
-        if self.mutual_information_ > 0.7 * ceiling:
+        if not notes and self.mutual_information_ > 0.7 * ceiling:
             notes.append(
                 f"KSG can return at most psi(n) - psi(k) = {ceiling:.2f} nats here, and falls "
                 f"short well before; the truth may be larger."
@@ -313,7 +313,7 @@ class MixedKSG(MutualInformationEstimator):
         **_COMMON,
         "margins": _MARGINS,
         "ties": [StrOptions({"atoms", "spread"})],
-        "random_state": ["random_state"],
+        "random_state": ["random_state", np.random.Generator],
     }
     _information_laws = {"translation": "exact", "symmetry": "exact", "integers": None}
 

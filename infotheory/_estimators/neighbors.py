@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.special import digamma
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from infotheory._base import DensityEstimator, DivergenceEstimator
+from infotheory._resampling import local_random_state
 from infotheory._validation import check_n_neighbors
 from infotheory.functional import (
     gaussian_log_density,
@@ -18,6 +19,7 @@ from infotheory.functional import (
     neighbors_js_pointwise,
     neighbors_log_density,
     neighbors_log_ratio,
+    spread_atoms,
 )
 from infotheory.functional._neighbors import Metric
 
@@ -37,6 +39,11 @@ class NeighborsEntropy(DensityEstimator):
     n_neighbors : int
         Small values have less bias and more variance.
     metric : {"chebyshev", "euclidean"}
+    ties : {"atoms", "spread"}
+        What repeated numbers are. "atoms": true repeats, which have no density. "spread": rounded
+        measurements; each is spread uniformly between the midpoints to its neighbours.
+    random_state : int, RandomState, Generator or None
+        For "spread"; an int makes the result reproducible.
 
     Attributes
     ----------
@@ -57,10 +64,10 @@ class NeighborsEntropy(DensityEstimator):
     Columns are scaled to unit variance for the search and the logarithms of the scales added, so
     that their units do not matter. The bias grows with the dimension and with heavy tails (-0.04
     nats for a 3-d normal law at n = 1 000). Intervals account for it with draws from a normal law
-    of the same covariance. Repeated rows make the estimate -inf, with a note: a law with atoms
-    has no density. Complexity about :math:`O(n \ln n)` in low dimension, :math:`O(n^2 d)` above.
-    Source: Kozachenko and Leonenko (1987); Kraskov, Stögbauer and Grassberger (2004),
-    arXiv:cond-mat/0305641.
+    of the same covariance. Rows with `n_neighbors` duplicates make the estimate -inf, with a
+    note: a law with atoms has no density. Complexity about :math:`O(n \ln n)` in low dimension,
+    :math:`O(n^2 d)` above. Source: Kozachenko and Leonenko (1987); Kraskov, Stögbauer and
+    Grassberger (2004), arXiv:cond-mat/0305641.
 
     Examples
     --------
@@ -71,13 +78,26 @@ class NeighborsEntropy(DensityEstimator):
     1.44
     """
 
-    _parameter_constraints: dict = _COMMON
+    _parameter_constraints: dict = {
+        **_COMMON,
+        "ties": [StrOptions({"atoms", "spread"})],
+        "random_state": ["random_state", np.random.Generator],
+    }
     _information_laws = {"translation": "exact", "scale": "exact"}
     _bias_source = "normal samples of the same covariance"
 
-    def __init__(self, *, n_neighbors: int = 3, metric: Metric = "chebyshev") -> None:
+    def __init__(
+        self,
+        *,
+        n_neighbors: int = 3,
+        metric: Metric = "chebyshev",
+        ties: Literal["atoms", "spread"] = "atoms",
+        random_state: Any = None,
+    ) -> None:
         self.n_neighbors = n_neighbors
         self.metric: Metric = metric
+        self.ties = ties
+        self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> NeighborsEntropy:
         """Estimate the entropy; `y` is ignored.
@@ -94,6 +114,9 @@ class NeighborsEntropy(DensityEstimator):
         """
         values = self._check_X(X).values
         check_n_neighbors(self.n_neighbors, values, "X")
+        if self.ties == "spread":
+            rng = local_random_state(self.random_state)
+            values = spread_atoms(values, rng.uniform(size=values.shape))
         spread = values.std(axis=0)
         self._scale = np.where(spread == 0, 1, spread)
         self._fit_X = values / self._scale
@@ -112,8 +135,8 @@ class NeighborsEntropy(DensityEstimator):
             notes.append(
                 f"{share:.1%} of the rows have at least {self.n_neighbors} duplicates: a law with "
                 f"atoms has no density, and its differential entropy is -inf. Treat the values "
-                f"as symbols with a discrete estimator or, if they are rounded measurements, give "
-                f"them a density with infotheory.functional.spread_atoms."
+                f"as symbols with a discrete estimator or, if they are rounded measurements, "
+                f"spread them with ties='spread'."
             )
         self.notes_ = tuple(notes)
         return self

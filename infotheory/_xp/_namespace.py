@@ -36,6 +36,12 @@ def like(values: np.ndarray | float, x: Array) -> Array:
     return xp.asarray(np.array(values), device=array_api_compat.device(x))
 
 
+def like_floating(values: np.ndarray, x: Array) -> Array:
+    """As :func:`like`, in the floating dtype of ``x``; float64 where ``x`` has none."""
+    dtype = detached_numpy(x).dtype
+    return like(values.astype(dtype if dtype.kind == "f" else np.float64), x)
+
+
 def as_float(x: Array) -> Array:
     """``x`` itself when it is floating, a float64 copy of integers and booleans."""
     xp = array_namespace(x)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import digamma
 
-from infotheory._xp._namespace import Array, array_namespace, detached_numpy, like
+from infotheory._xp._namespace import Array, array_namespace, detached_numpy, like_floating
 from infotheory.functional._neighbors import Metric, counts_below, joint_neighbors
 
 
@@ -57,7 +57,7 @@ def spread_atoms(X: Array, uniform: Array, reference: Array | None = None) -> Ar
         high = np.concatenate([middle, [2 * atoms[-1] - middle[-1]]])
         place = np.clip(np.searchsorted(middle, values[:, j], side="right"), 0, len(atoms) - 1)
         columns.append(low[place] + (high - low)[place] * draws[:, j])
-    return like(np.column_stack(columns), X)
+    return like_floating(np.column_stack(columns), X)
 
 
 def mixed_ksg_pointwise(
@@ -146,7 +146,7 @@ def mixed_ksg_pointwise(
         values = values + math.log(total) - digamma(count(0)) - digamma(count(1))
     else:
         values = values + digamma(count(2)) - digamma(count(0, 2)) - digamma(count(1, 2))
-    return like(np.where(alone, 0.0, values), X)
+    return like_floating(np.where(alone, 0.0, values), X)
 
 
 def mixed_ksg(

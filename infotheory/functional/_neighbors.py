@@ -15,7 +15,13 @@ from typing import Literal
 import numpy as np
 from scipy.special import digamma
 
-from infotheory._xp._namespace import Array, array_namespace, detached_numpy, like
+from infotheory._xp._namespace import (
+    Array,
+    array_namespace,
+    detached_numpy,
+    like,
+    like_floating,
+)
 from infotheory._xp._special import safe_log
 
 Metric = Literal["chebyshev", "euclidean"]
@@ -281,7 +287,7 @@ def neighbors_js_pointwise(
             closed = count_within(other, radius, metric=metric, strict=False, query=own)
             strangers = np.where(tied, closed, strangers)
         parts.append(math.log(2) - _log_one_plus_ratio(near, strangers, ratio))
-    return like(parts[0], P), like(parts[1], Q)
+    return like_floating(parts[0], P), like_floating(parts[1], Q)
 
 
 def _log_one_plus_ratio(k: np.ndarray, c: np.ndarray, ratio: float) -> np.ndarray:
@@ -444,7 +450,7 @@ def ksg_pointwise(
     else:
         radius = distances[:, k - 1]
         values = digamma(k) + psi(radius, 2) - psi(radius, 0, 2) - psi(radius, 1, 2)
-    return like(values, X)
+    return like_floating(values, X)
 
 
 def _reach(

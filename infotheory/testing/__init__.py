@@ -18,6 +18,7 @@ from ._checks import (
 )
 
 if TYPE_CHECKING:
+    from ._fixtures import xp
     from ._strategies import covariance_matrices, joint_pmfs, pmfs, samples
 
 __all__ = [
@@ -30,13 +31,18 @@ __all__ = [
     "parametrize_with_information_checks",
     "pmfs",
     "samples",
+    "xp",
 ]
 
 _STRATEGIES = ("covariance_matrices", "joint_pmfs", "pmfs", "samples")
 
 
 def __getattr__(name: str) -> Any:
-    # Hypothesis is an optional dependency, which the checks do not need.
+    # Hypothesis and pytest are optional dependencies, which the checks do not need.
+    if name == "xp":
+        from ._fixtures import xp
+
+        return xp
     if name in _STRATEGIES:
         from . import _strategies
 
