@@ -44,7 +44,7 @@ import time
 start = time.perf_counter()
 import numpy as np
 from infotheory._xp._neighbors import count_within, nearest
-X = np.random.default_rng(0).standard_normal((500, 6))
+X = np.random.default_rng(0).standard_normal((500, 8))
 for metric in ("chebyshev", "euclidean"):
     nearest(X, 3, metric=metric), nearest(X[:, :1], 3, metric=metric)
     count_within(X, np.ones(500), metric=metric)
