@@ -192,3 +192,18 @@ def test_a_symbol_that_q_lacks():
     fitted = DiscreteDivergence().fit(X, y)
     assert math.isfinite(fitted.divergence_)
     assert any("Q lacks" in note for note in fitted.notes_)
+
+
+def test_divergence_scores_new_rows():
+    X, y = two([30, 10, 0], [10, 20, 10])
+    fitted = DiscreteDivergence().fit(X, y)
+    ratio = np.log([30.5 / 41.5, 10.5 / 41.5, 0.5 / 41.5]) - np.log(
+        [10.5 / 41.5, 20.5 / 41.5, 10.5 / 41.5]
+    )
+    np.testing.assert_allclose(fitted.score_samples([[2], [0], [1]]), ratio[[2, 0, 1]])
+    assert fitted.score_samples([[99]])[0] == pytest.approx(0.0)
+    names = np.array(["a", "b", "c"])[X]
+    frame = pd.DataFrame({"one": names[:, 0], "two": names[:, 0]})
+    joint = DiscreteDivergence().fit(frame, y)
+    new = pd.DataFrame({"one": ["c", "a"], "two": ["c", "a"]})
+    np.testing.assert_allclose(joint.score_samples(new), ratio[[2, 0]])

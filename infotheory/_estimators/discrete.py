@@ -362,6 +362,7 @@ class DiscreteDivergence(DivergenceEstimator):
         """
         x, in_q = self._check_two_samples(X, y, discrete=True)
         codes, size = x.codes()
+        self._symbols = self._number_symbols(x, codes)
         counts = np.stack(
             [np.bincount(codes[rows], minlength=size) for rows in (~in_q, in_q)]
         ).astype(np.float64)
@@ -383,6 +384,33 @@ class DiscreteDivergence(DivergenceEstimator):
                 )
         self.notes_ = tuple(notes)
         return self
+
+    def _number_symbols(self, x: Variable, codes: np.ndarray) -> dict[tuple[int, ...], int]:
+        """The column of ``counts_`` that each row of labels, as codes, belongs to."""
+        self._fit_variable = x
+        present, first = np.unique(codes, return_index=True)
+        rows = np.column_stack(x.columns)[first].tolist()
+        return {tuple(row): place for place, row in zip(range(len(present)), rows, strict=True)}
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log ratio p(x) / q(x) of new rows, from counts with half a count added to each symbol.
+
+        Parameters
+        ----------
+        X : array-like of shape (l, d)
+
+        Returns
+        -------
+        ndarray of shape (l,)
+            Nats. A symbol that was not seen in the fit counts as seen zero times in both samples.
+        """
+        x = self._check_X(X, discrete=True, reset=False).aligned(self._fit_variable)
+        rows = np.column_stack(x.columns).tolist()
+        unseen = self.counts_.shape[1]
+        places = [self._symbols.get(tuple(row), unseen) for row in rows]
+        counts = np.column_stack([self.counts_, np.zeros(2)]) + 0.5
+        log = np.log(counts / counts[:, :-1].sum(axis=1, keepdims=True))
+        return (log[0] - log[1])[places]
 
     def _entropy(self, counts: np.ndarray) -> float:
         return float(
