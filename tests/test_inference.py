@@ -245,7 +245,7 @@ CASES = {
     "ksg": (infotheory.KSG(), pair(0.75, 500), -0.5 * math.log(1 - 0.75**2)),
     "neighbors-3d": (
         infotheory.NeighborsEntropy(),
-        lambda rng: (rng.normal(size=(500, 3)),),
+        lambda rng: (rng.normal(size=(1000, 3)),),
         3 * GAUSSIAN_1D,
     ),
     "discrete": (
