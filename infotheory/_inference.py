@@ -180,8 +180,8 @@ def confidence_interval(
                 f"{value - bias:.4g}."
             )
         if method != "analytic":
-            # The bias is itself an estimate, and moves with the value: of the shares a half, two
-            # thirds and one, two thirds covered best (benchmarks/coverage.py).
+            # The bias is itself an estimate, and moves with the value. The share is a choice:
+            # half of it covered .84 where a divergence is biased by more than its spread.
             error = math.hypot(error, _BIAS_ERROR * bias)
     return Estimate(
         value,
