@@ -1,0 +1,264 @@
+"""Networks whose weights may carry leading axes, so that many are trained in one pass.
+
+A network with ``members=(M,)`` is M networks of one shape: inputs have shape (M, n, d) and every
+product of matrices is one batched product, which on a few cores costs little more than one
+network does. With ``members=()`` it is an ordinary network on (..., n, d).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+ACTIVATIONS = {
+    "relu": nn.functional.relu,
+    "silu": nn.functional.silu,
+    "gelu": nn.functional.gelu,
+    "tanh": torch.tanh,
+}
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    if x.ndim == weight.ndim == 3:
+        return torch.baddbmm(bias.unsqueeze(-2), x, weight)
+    if x.ndim == weight.ndim == 2:
+        return torch.addmm(bias, x, weight)
+    return x @ weight + bias.unsqueeze(-2)
+
+
+class MLP(nn.Module):
+    """Fully connected layers with weights of shape (*members, in, out).
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Input, hidden and output widths.
+    members : tuple of int
+        Leading axes of the weights.
+    activation : {"relu", "silu", "gelu", "tanh"}
+    zero_output : bool
+        Start the last layer at zero, so that the network starts as the zero function.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        members: tuple[int, ...] = (),
+        activation: str = "silu",
+        zero_output: bool = False,
+    ) -> None:
+        super().__init__()
+        self.sizes, self.activation = tuple(sizes), activation
+        pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        self.weights = nn.ParameterList(
+            nn.Parameter(torch.empty(*members, fan_in, fan_out)) for fan_in, fan_out in pairs
+        )
+        self.biases = nn.ParameterList(
+            nn.Parameter(torch.empty(*members, fan_out)) for _, fan_out in pairs
+        )
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            bound = 1 / math.sqrt(max(weight.shape[-2], 1))
+            nn.init.uniform_(weight, -bound, bound)
+            nn.init.uniform_(bias, -bound, bound)
+        if zero_output:
+            nn.init.zeros_(self.weights[-1])
+            nn.init.zeros_(self.biases[-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.after_first(_linear(x, self.weights[0], self.biases[0]))
+
+    def after_first(self, hidden: Tensor) -> Tensor:
+        """The rest of the network, from the output of its first product on."""
+        activate = ACTIVATIONS[self.activation]
+        for weight, bias in zip(list(self.weights)[1:], list(self.biases)[1:], strict=True):
+            hidden = _linear(activate(hidden), weight, bias)
+        return hidden
+
+
+class ConcatenatedCritic(nn.Module):
+    """A network of the joined row (x, y): the most flexible critic.
+
+    Parameters
+    ----------
+    dim_x, dim_y : int
+    hidden_layer_sizes : sequence of int
+    members, activation, zero_output
+        As in :class:`MLP`.
+    """
+
+    def __init__(
+        self,
+        dim_x: int,
+        dim_y: int,
+        hidden_layer_sizes: Sequence[int] = (128, 128),
+        *,
+        members: tuple[int, ...] = (),
+        activation: str = "silu",
+        zero_output: bool = False,
+    ) -> None:
+        super().__init__()
+        self.dim_x = dim_x
+        self.network = MLP(
+            (dim_x + dim_y, *hidden_layer_sizes, 1),
+            members=members,
+            activation=activation,
+            zero_output=zero_output,
+        )
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Values at the rows (x_i, y_i), of shape (..., n)."""
+        return self.network(torch.cat([x, y], dim=-1)).squeeze(-1)
+
+    def table(self, x: Tensor, y: Tensor) -> Tensor:
+        """Values at all pairs (x_i, y_j), of shape (..., n, m), in n m passes of the later layers."""
+        weight, bias = self.network.weights[0], self.network.biases[0]
+        left = x @ weight[..., : self.dim_x, :]
+        right = _linear(y, weight[..., self.dim_x :, :], bias)
+        hidden = left.unsqueeze(-2) + right.unsqueeze(-3)
+        n, m = hidden.shape[-3:-1]
+        return self.network.after_first(hidden.flatten(-3, -2)).unflatten(-2, (n, m)).squeeze(-1)
+
+
+class SeparableCritic(nn.Module):
+    """The inner product of an embedding of x and one of y: all pairs cost one matrix product.
+
+    Parameters
+    ----------
+    dim_x, dim_y : int
+    hidden_layer_sizes : sequence of int
+    dim_embedding : int
+    members, activation, zero_output
+        As in :class:`MLP`; `zero_output` zeroes the embedding of x.
+    """
+
+    def __init__(
+        self,
+        dim_x: int,
+        dim_y: int,
+        hidden_layer_sizes: Sequence[int] = (128, 128),
+        *,
+        dim_embedding: int = 32,
+        members: tuple[int, ...] = (),
+        activation: str = "silu",
+        zero_output: bool = False,
+    ) -> None:
+        super().__init__()
+        # One coordinate more on each side, so that terms in x alone and in y alone come free.
+        self.dim_embedding = dim_embedding
+        self.left = MLP(
+            (dim_x, *hidden_layer_sizes, dim_embedding + 1),
+            members=members,
+            activation=activation,
+            zero_output=zero_output,
+        )
+        self.right = MLP(
+            (dim_y, *hidden_layer_sizes, dim_embedding + 1),
+            members=members,
+            activation=activation,
+        )
+        if zero_output:
+            with torch.no_grad():
+                self.right.weights[-1][..., -1] = 0
+                self.right.biases[-1][..., -1] = 0
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Values at the rows (x_i, y_i), of shape (..., n)."""
+        left, right = self.left(x), self.right(y)
+        k = self.dim_embedding
+        product = (left[..., :k] * right[..., :k]).sum(dim=-1)
+        return product + left[..., k] + right[..., k]
+
+    def table(self, x: Tensor, y: Tensor) -> Tensor:
+        """Values at all pairs (x_i, y_j), of shape (..., n, m)."""
+        left, right = self.left(x), self.right(y)
+        k = self.dim_embedding
+        product = left[..., :k] @ right[..., :k].transpose(-2, -1)
+        return product + left[..., k].unsqueeze(-1) + right[..., k].unsqueeze(-2)
+
+
+class BilinearCritic(nn.Module):
+    """x^T W y: enough for normal laws of unit covariance, up to terms in x and y alone.
+
+    Parameters
+    ----------
+    dim_x, dim_y : int
+    members : tuple of int
+    """
+
+    def __init__(self, dim_x: int, dim_y: int, *, members: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(*members, dim_x, dim_y))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Values at the rows (x_i, y_i), of shape (..., n)."""
+        return ((x @ self.weight) * y).sum(dim=-1)
+
+    def table(self, x: Tensor, y: Tensor) -> Tensor:
+        """Values at all pairs (x_i, y_j), of shape (..., n, m)."""
+        return (x @ self.weight) @ y.transpose(-2, -1)
+
+
+class ReplicatedCritic(nn.Module):
+    """Members of any critic module of the user's, each with weights of its own.
+
+    Parameters
+    ----------
+    critic : nn.Module
+        ``critic(x, y)`` takes (n, dim_x) and (n, dim_y) and returns (n,) or (n, 1).
+    n_members : int
+    """
+
+    def __init__(self, critic: nn.Module, n_members: int) -> None:
+        super().__init__()
+        copies = [copy.deepcopy(critic) for _ in range(n_members)]
+        for replica in copies:
+            for part in replica.modules():
+                if part is not replica and hasattr(part, "reset_parameters"):
+                    part.reset_parameters()  # pyright: ignore[reportCallIssue]
+        self._names = [name for name, _ in critic.named_parameters()]
+        self.stacked = nn.ParameterList(
+            nn.Parameter(torch.stack([dict(c.named_parameters())[name].detach() for c in copies]))
+            for name in self._names
+        )
+        # The copies keep their buffers; their own weights are replaced at every call.
+        self._copies = copies
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Values at the rows (x_i, y_i), of shape (n_members, n)."""
+        values = []
+        for i, replica in enumerate(self._copies):
+            weights = {
+                name: w[i] for name, w in zip(self._names, self.stacked, strict=True)
+            }
+            replica.train(self.training)
+            out: Any = torch.func.functional_call(replica, weights, (x[i], y[i]))
+            if not isinstance(out, Tensor) or out.shape not in ((len(x[i]),), (len(x[i]), 1)):
+                shape = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+                raise ValueError(
+                    f"critic must return one value a row, shape ({len(x[i])},) or "
+                    f"({len(x[i])}, 1) for this batch, got {shape}. End it with a layer of "
+                    f"one output."
+                )
+            values.append(out.reshape(-1))
+        return torch.stack(values)
+
+    def table(self, x: Tensor, y: Tensor) -> Tensor:
+        """Values at all pairs (x_i, y_j), of shape (n_members, n, m)."""
+        n, m = x.shape[-2], y.shape[-2]
+        left = x.repeat_interleave(m, dim=-2)
+        right = y.repeat(*[1] * (y.ndim - 2), n, 1)
+        return self(left, right).unflatten(-1, (n, m))
+
+    def member(self, i: int) -> nn.Module:
+        """The i-th critic as an ordinary module."""
+        chosen = copy.deepcopy(self._copies[i])
+        with torch.no_grad():
+            for name, w in zip(self._names, self.stacked, strict=True):
+                dict(chosen.named_parameters())[name].copy_(w[i])
+        return chosen

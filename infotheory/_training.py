@@ -1,0 +1,271 @@
+"""The one training loop: many networks at once, each with rows, selection and stopping of its own.
+
+A stack of M networks (weights with a leading axis of M) is trained on M batches a step. What a
+step minimises is a callable, so that variational bounds, diffusion and divergences share the
+loop; each member keeps the weights of its own best validation check.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+Loss = Callable[[Tensor], Tensor]
+
+
+class TrainingError(RuntimeError):
+    """The loss became infinite or missing: there is no number to return."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train; the words are those of scikit-learn's networks where it has one."""
+
+    max_iter: int = 2000
+    batch_size: int = 256
+    learning_rate_init: float = 1e-3
+    weight_decay: float = 1e-2
+    max_norm: float = 1.0
+    ema: float = 0.99
+    warm_up: float = 0.05
+    check_every: int = 100
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+    max_seconds: float | None = None
+    verbose: int = 0
+    label: str = "training"
+
+
+@dataclass
+class History:
+    """What happened: one validation loss a check and member."""
+
+    loss_curve: list[float] = field(default_factory=list)
+    validation: list[np.ndarray] = field(default_factory=list)
+    n_iter: int = 0
+    best_iter: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    stopped: str = "max_iter"
+
+    def notes(self) -> list[str]:
+        """Sentences a user needs to judge the result."""
+        notes = []
+        if self.stopped == "interrupted":
+            notes.append(
+                f"Training was interrupted after {self.n_iter} steps; the value is that of the best "
+                f"weights so far."
+            )
+        if self.stopped == "max_seconds":
+            notes.append(f"Training used up its time after {self.n_iter} steps.")
+        if self.stopped == "max_iter" and self.n_iter and len(self.validation) > 2:
+            at_end = float(np.mean(self.best_iter >= self.n_iter))
+            last = np.mean(self.validation[-3], axis=0) - np.mean(self.validation[-1], axis=0)
+            if at_end > 0.5 and last > 0.01:
+                notes.append(
+                    f"The validation loss was still falling after {self.n_iter} steps "
+                    f"(by {last:.2g} over the last two checks): raise max_iter."
+                )
+        return notes
+
+
+def choose_device(device: str) -> torch.device:
+    """A device that is there: "auto" takes CUDA if it can, and a missing one means the CPU."""
+    if device == "auto" or device.startswith("cuda"):
+        available = torch.cuda.is_available()
+        return torch.device(("cuda" if device == "auto" else device) if available else "cpu")
+    return torch.device(device)
+
+
+@contextmanager
+def local_seed(seed: int) -> Iterator[None]:
+    """Torch's random numbers from `seed`, its global state as before afterwards."""
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
+
+
+class _Batches:
+    """Rows of each member, shuffled anew each time they are used up."""
+
+    def __init__(self, rows: Sequence[np.ndarray], batch_size: int, rng: np.random.Generator):
+        self._rows, self._rng = rows, rng
+        self._shortest = min(len(r) for r in rows)
+        self._size = min(batch_size, self._shortest)
+        self._start = self._shortest
+        self._order = np.empty(0)
+
+    def next(self) -> Tensor:
+        if self._start + self._size > self._shortest:
+            self._order = torch.from_numpy(
+                np.stack([self._rng.permutation(r)[: self._shortest] for r in self._rows])
+            )
+            self._start = 0
+        batch = self._order[:, self._start : self._start + self._size]
+        self._start += self._size
+        return batch
+
+
+def _rate(progress: float, warm_up: float) -> float:
+    """Linear rise, then a cosine down to a hundredth: a one-cycle schedule."""
+    if progress < warm_up:
+        return 0.05 + 0.95 * progress / warm_up
+    fall = min((progress - warm_up) / (1 - warm_up), 1.0)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fall))
+
+
+@torch.no_grad()
+def _clip(parameters: Sequence[Tensor], max_norm: float) -> None:
+    """Scale the gradient of each member to at most `max_norm`."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    square = sum(g.square().flatten(1).sum(dim=1) for g in gradients)
+    scale = (max_norm / (torch.sqrt(torch.as_tensor(square)) + 1e-12)).clamp(max=1.0)
+    for g in gradients:
+        g.mul_(scale.view(-1, *[1] * (g.ndim - 1)))
+
+
+@torch.no_grad()
+def _copy_where(chosen: Tensor, targets: Sequence[Tensor], sources: Sequence[Tensor]) -> None:
+    for target, source in zip(targets, sources, strict=True):
+        mask = chosen.view(-1, *[1] * (target.ndim - 1))
+        target.copy_(torch.where(mask, source, target))
+
+
+@contextmanager
+def _weights(parameters: Sequence[Tensor], values: Sequence[Tensor]) -> Iterator[None]:
+    """Put `values` in the network for a while."""
+    own = [p.data for p in parameters]
+    for p, v in zip(parameters, values, strict=True):
+        p.data = v
+    try:
+        yield
+    finally:
+        for p, v in zip(parameters, own, strict=True):
+            p.data = v
+
+
+def train(
+    network: nn.Module,
+    loss: Loss,
+    validation_loss: Callable[[], Tensor],
+    rows: Sequence[np.ndarray],
+    plan: Plan,
+    rng: np.random.Generator,
+) -> History:
+    """Train a stack of networks in place, and leave in it the best weights of each member.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Every parameter has the members as first axis.
+    loss : callable
+        Rows of shape (M, b) -> losses of shape (M,), differentiable.
+    validation_loss : callable
+        () -> losses of shape (M,) on rows that no step sees. The weights that a member starts
+        with are a candidate too.
+    rows : sequence of M integer arrays
+        Training rows of each member.
+    plan : Plan
+    rng : numpy.random.Generator
+        For the order of the rows.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    TrainingError
+        If a loss is not finite.
+    """
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(
+        parameters,
+        lr=plan.learning_rate_init,
+        weight_decay=plan.weight_decay,
+        fused=all(p.device.type in ("cpu", "cuda") for p in parameters) or None,
+    )
+    average = [p.detach().clone() for p in parameters]
+    best = [p.detach().clone() for p in parameters]
+    history = History()
+    batches = _Batches(rows, plan.batch_size, rng)
+
+    def check() -> Tensor:
+        network.eval()
+        with torch.no_grad(), _weights(parameters, average):
+            values = validation_loss().detach().cpu().double()
+        network.train()
+        _require_finite(values, "validation loss", history.n_iter, plan)
+        history.validation.append(values.numpy())
+        return values
+
+    lowest = check()
+    history.best_iter = np.zeros(len(lowest), dtype=int)
+    since = torch.zeros(len(lowest), dtype=torch.int64)
+    start = time.perf_counter()
+    progress = _progress(plan)
+    try:
+        for step in range(plan.max_iter):
+            elapsed = time.perf_counter() - start
+            spent = elapsed / plan.max_seconds if plan.max_seconds else 0.0
+            if spent >= 1:
+                history.stopped = "max_seconds"
+                break
+            rate = plan.learning_rate_init * _rate(
+                max(step / plan.max_iter, spent), plan.warm_up
+            )
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            losses = loss(batches.next())
+            optimizer.zero_grad(set_to_none=True)
+            losses.sum().backward()
+            _clip(parameters, plan.max_norm)
+            optimizer.step()
+            history.n_iter = step + 1
+            # A short memory at first, so that the start is soon forgotten.
+            kept = min(plan.ema, (1 + step) / (10 + step))
+            torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - kept)
+            progress.update(1)
+            if history.n_iter % plan.check_every == 0 or history.n_iter == plan.max_iter:
+                current = float(losses.detach().mean())
+                _require_finite(losses.detach(), "loss", history.n_iter, plan)
+                history.loss_curve.append(current)
+                values = check()
+                better = values < lowest
+                since = torch.where(values < lowest - plan.tol, 0, since + 1)
+                _copy_where(better.to(average[0].device), best, average)
+                history.best_iter[better.numpy()] = history.n_iter
+                lowest = torch.minimum(lowest, values)
+                progress.set_postfix(loss=f"{current:.4g}", validation=f"{values.mean():.4g}")
+                if bool((since >= plan.n_iter_no_change).all()):
+                    history.stopped = "no change"
+                    break
+    except KeyboardInterrupt:
+        history.stopped = "interrupted"
+    finally:
+        progress.close()
+    _copy_where(torch.ones(len(lowest), dtype=torch.bool, device=best[0].device), parameters, best)
+    network.eval()
+    return history
+
+
+def _require_finite(values: Tensor, what: str, n_iter: int, plan: Plan) -> None:
+    if not bool(torch.isfinite(values).all()):
+        raise TrainingError(
+            f"The {what} is not finite after {n_iter} steps with learning_rate_init="
+            f"{plan.learning_rate_init:g} and batch_size={plan.batch_size}: training diverged. "
+            f"Lower learning_rate_init (try a tenth), raise batch_size, or scale the data; no "
+            f"value is returned."
+        )
+
+
+def _progress(plan: Plan):
+    from tqdm.auto import tqdm
+
+    return tqdm(total=plan.max_iter, desc=plan.label, disable=plan.verbose < 1, leave=False)
