@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from infotheory.functional._bounds import (
+    donsker_varadhan,
+    flo,
+    info_nce,
+    jensen_shannon,
+    mine_surrogate,
+    nwj,
+    running_log_mean,
+    smile,
+    tuba,
+)
 from infotheory.functional._contingency import (
     discrete_mutual_information,
     discrete_mutual_information_jackknife,
@@ -14,6 +25,24 @@ from infotheory.functional._counts import (
     discrete_entropy_jackknife,
     discrete_entropy_standard_error,
 )
+from infotheory.functional._density_bounds import (
+    club,
+    difference_of_entropies,
+    leave_one_out,
+)
+from infotheory.functional._diffusion import (
+    denoising_gap,
+    denoising_log_density,
+    reference_gap,
+    score_gap,
+)
+from infotheory.functional._diffusion_channel import diffuse, log_snr_quantile, log_snr_weight
+from infotheory.functional._dual_forms import (
+    bound_influence,
+    bound_row_influence,
+    off_diagonal,
+)
+from infotheory.functional._entropy_production import entropy_production_rate
 from infotheory.functional._gaussian import (
     gaussian_cauchy_schwarz_divergence,
     gaussian_conditional_mutual_information,
@@ -37,6 +66,11 @@ from infotheory.functional._neighbors import (
     neighbors_log_density,
     neighbors_log_ratio,
 )
+from infotheory.functional._noise_prediction import (
+    gaussian_conditional_noise_prediction,
+    gaussian_noise_prediction,
+    mixture_noise_prediction,
+)
 from infotheory.functional._pmf_divergence import (
     chi2_divergence,
     cross_entropy,
@@ -59,51 +93,89 @@ from infotheory.functional._pmf_order import (
     tsallis_divergence,
     tsallis_entropy,
 )
+from infotheory.functional._variational_divergences import (
+    alpha_bound,
+    chi2_bound,
+    hellinger_bound,
+    js_bound,
+    wasserstein_bound,
+)
 
 __all__ = [
     "COUNT_METHODS",
     "Jackknife",
+    "alpha_bound",
     "alpha_divergence",
+    "bound_influence",
+    "bound_row_influence",
+    "chi2_bound",
     "chi2_divergence",
+    "club",
     "conditional_entropy",
     "conditional_mutual_information",
     "cross_entropy",
+    "denoising_gap",
+    "denoising_log_density",
+    "difference_of_entropies",
+    "diffuse",
     "discrete_entropy",
     "discrete_entropy_jackknife",
     "discrete_entropy_standard_error",
     "discrete_mutual_information",
     "discrete_mutual_information_jackknife",
     "discrete_mutual_information_standard_error",
+    "donsker_varadhan",
     "entropy",
+    "entropy_production_rate",
+    "flo",
     "gaussian_cauchy_schwarz_divergence",
     "gaussian_conditional_mutual_information",
+    "gaussian_conditional_noise_prediction",
     "gaussian_entropy",
     "gaussian_kl",
     "gaussian_log_density",
     "gaussian_log_ratio",
     "gaussian_mutual_information",
+    "gaussian_noise_prediction",
     "gaussian_renyi_divergence",
     "gaussian_sample",
     "gaussian_scores",
+    "hellinger_bound",
     "hellinger_divergence",
+    "info_nce",
     "jeffreys_divergence",
+    "jensen_shannon",
+    "js_bound",
     "js_divergence",
     "kl_divergence",
     "ksg",
     "ksg_pointwise",
+    "leave_one_out",
     "log_det_bias",
+    "log_snr_quantile",
+    "log_snr_weight",
+    "mine_surrogate",
     "mixed_ksg",
     "mixed_ksg_pointwise",
+    "mixture_noise_prediction",
     "mutual_information",
     "neighbors_divergence",
     "neighbors_entropy",
     "neighbors_js_pointwise",
     "neighbors_log_density",
     "neighbors_log_ratio",
+    "nwj",
+    "off_diagonal",
+    "reference_gap",
     "renyi_divergence",
     "renyi_entropy",
+    "running_log_mean",
+    "score_gap",
+    "smile",
     "spread_atoms",
     "total_variation",
     "tsallis_divergence",
     "tsallis_entropy",
+    "tuba",
+    "wasserstein_bound",
 ]
