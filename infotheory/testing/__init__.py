@@ -1,8 +1,9 @@
 """Checks for estimators of information quantities, and Hypothesis strategies for laws and samples.
 
 `check_information_estimator` runs on any estimator with the fitted attribute ``entropy_``,
-``mutual_information_`` or ``divergence_``. The strategies need the package ``hypothesis``, the
-decorator for parametrised tests needs ``pytest``.
+``mutual_information_`` or ``divergence_``. `self_consistency` tries three laws of mutual
+information on images. The strategies need the package ``hypothesis``, the decorator for
+parametrised tests needs ``pytest``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from ._checks import (
     information_checks,
     parametrize_with_information_checks,
 )
+from ._self_consistency import self_consistency
+from ._self_consistency_report import SelfConsistencyLaw, SelfConsistencyReport
 
 if TYPE_CHECKING:
     from ._fixtures import xp
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckResult",
     "InformationCheck",
+    "SelfConsistencyLaw",
+    "SelfConsistencyReport",
     "check_information_estimator",
     "covariance_matrices",
     "information_checks",
@@ -31,6 +36,7 @@ __all__ = [
     "parametrize_with_information_checks",
     "pmfs",
     "samples",
+    "self_consistency",
     "xp",
 ]
 
