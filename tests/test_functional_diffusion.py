@@ -1,0 +1,623 @@
+"""Diffusion terms with exact predictors: closed forms, quadrature and the truncation at both ends.
+
+Terms of normal laws are quadratic in standard normal numbers, so that their mean over all vectors
+of signs is exact. Terms of mixtures on a line are integrated by Gauss-Hermite rules.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infotheory.functional import (
+    denoising_gap,
+    denoising_log_density,
+    diffuse,
+    entropy_production_rate,
+    gaussian_conditional_noise_prediction,
+    gaussian_entropy,
+    gaussian_kl,
+    gaussian_log_density,
+    gaussian_mutual_information,
+    gaussian_noise_prediction,
+    log_snr_quantile,
+    log_snr_weight,
+    mixture_noise_prediction,
+    reference_gap,
+    score_gap,
+)
+from infotheory.testing import covariance_matrices
+
+Array = Any
+Term = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+WIDE = (-24.0, 24.0)
+LAWS: list[dict[str, float]] = [{}, {"location": 1.0, "scale": 3.0}, {"scale": 6.0}]
+SEEDS = st.integers(0, 2**32 - 1)
+each_law = pytest.mark.parametrize("law", LAWS, ids=["uniform", "logistic-3", "logistic-6"])
+
+
+def integral(
+    term: Term, low: float, high: float, law: dict[str, float], nodes: int = 300
+) -> np.ndarray:
+    """Mean of ``term(log_snr, weight)`` over the law of log-SNRs, by a Gauss-Legendre rule."""
+    points, weights = np.polynomial.legendre.leggauss(nodes)
+    log_snr = log_snr_quantile((points + 1) / 2, low, high, **law)
+    terms = term(log_snr, log_snr_weight(log_snr, low, high, **law))
+    return np.tensordot(weights / 2, terms, axes=1)
+
+
+def signs(d: int) -> np.ndarray:
+    """All vectors of signs: their mean is that of normal numbers up to the third degree."""
+    return np.array(list(itertools.product([-1.0, 1.0], repeat=d)))
+
+
+def spread(log_snr: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """One log-SNR for each row, nodes first."""
+    return np.broadcast_to(log_snr[:, None], (log_snr.shape[0], rows.shape[0]))
+
+
+def random_law(seed: int, d: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    root = rng.standard_normal((d, d))
+    return rng.standard_normal(d), root @ root.T + 0.1 * np.eye(d)
+
+
+def missing_information(x: np.ndarray, given: np.ndarray, low: float, high: float) -> float:
+    """What the range leaves out, for a normal X of covariance `x`, and `given` y."""
+
+    def log_det(m: np.ndarray) -> float:
+        return float(np.linalg.slogdet(np.eye(m.shape[0]) + m).logabsdet)
+
+    below = log_det(math.exp(low) * x) - log_det(math.exp(low) * given)
+    inverses = np.linalg.inv(given), np.linalg.inv(x)
+    above = log_det(math.exp(-high) * inverses[0]) - log_det(math.exp(-high) * inverses[1])
+    return 0.5 * (below + above)
+
+
+# The channel and the law of log-SNRs
+
+
+@each_law
+def test_the_weight_is_one_over_the_density(law: dict[str, float]) -> None:
+    u = np.linspace(0.01, 0.99, 21)
+    step = 1e-6
+    rise = log_snr_quantile(u + step, -9.0, 11.0, **law) - log_snr_quantile(
+        u - step, -9.0, 11.0, **law
+    )
+    weight = log_snr_weight(log_snr_quantile(u, -9.0, 11.0, **law), -9.0, 11.0, **law)
+    np.testing.assert_allclose(rise / (2 * step), weight, rtol=1e-6)
+    ends = log_snr_quantile(np.array([0.0, 1.0]), -9.0, 11.0, **law)
+    np.testing.assert_allclose(ends, [-9.0, 11.0], rtol=1e-12)
+    assert integral(lambda _, w: w, -9.0, 11.0, law) == pytest.approx(20.0, rel=1e-9)
+
+
+def test_a_large_scale_is_the_uniform_law() -> None:
+    u = np.linspace(0, 1, 11)
+    for f in (log_snr_quantile, log_snr_weight):
+        argument = u if f is log_snr_quantile else 16 * u - 8
+        np.testing.assert_allclose(
+            f(argument, -8.0, 8.0, scale=1e5), f(argument, -8.0, 8.0), rtol=1e-8, atol=1e-8
+        )
+
+
+def test_single_precision_keeps_the_quantiles_in_both_tails() -> None:
+    u = np.array([1e-5, 1e-3, 0.999, 0.99999], dtype=np.float32)
+    value = log_snr_quantile(u, -20.0, 20.0, scale=1.5)
+    exact = log_snr_quantile(u.astype(np.float64), -20.0, 20.0, scale=1.5)
+    np.testing.assert_allclose(value, exact, atol=2e-5 * 20)
+
+
+def test_the_channel_at_its_ends_and_in_between() -> None:
+    x, noise = np.array([[2.0], [2.0], [2.0]]), np.array([[3.0], [3.0], [3.0]])
+    z = diffuse(x, noise, np.array([-800.0, math.log(3), 800.0]))
+    np.testing.assert_allclose(z[:, 0], [3.0, 2 * 0.75**0.5 + 1.5, 2.0], rtol=1e-14)
+
+
+# Exact predictors
+
+
+@given(SEEDS, st.integers(1, 3), st.integers(1, 2))
+def test_gaussian_predictions_are_regressions_of_the_noise(seed: int, d: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    mean, covariance = random_law(seed, d + k)
+    log_snr = rng.uniform(-8, 8, size=4)
+    z, y = rng.standard_normal((4, d)), rng.standard_normal((4, k))
+    alone = gaussian_noise_prediction(z, log_snr, mean[:d], covariance[:d, :d])
+    known = gaussian_conditional_noise_prediction(z, log_snr, y, mean, covariance)
+    for i in range(4):
+        a = 1 / (1 + math.exp(-log_snr[i]))
+        # Rows of the map from (x, y, e) to (z, y); its law is normal, and e is regressed on it.
+        seen = np.zeros((d + k, 2 * d + k))
+        seen[:d, :d], seen[:d, d + k :] = a**0.5 * np.eye(d), (1 - a) ** 0.5 * np.eye(d)
+        seen[d:, d : d + k] = np.eye(k)
+        everything = np.eye(2 * d + k)
+        everything[: d + k, : d + k] = covariance
+        law = seen @ everything @ seen.T
+        with_noise = (everything @ seen.T)[d + k :]
+        off = np.concatenate([z[i] - a**0.5 * mean[:d], y[i] - mean[d:]])
+        close = {"rtol": 1e-7, "atol": 1e-8}
+        expected = with_noise[:, :d] @ np.linalg.solve(law[:d, :d], off[:d])
+        np.testing.assert_allclose(alone[i], expected, **close)
+        np.testing.assert_allclose(known[i], with_noise @ np.linalg.solve(law, off), **close)
+
+
+MIXTURE = np.array([0.3, 0.7]), np.array([[-1.0], [0.8]]), np.array([[[0.2]], [[0.5]]])
+OTHER = np.array([0.6, 0.4]), np.array([[-0.5], [1.5]]), np.array([[[0.4]], [[0.9]]])
+
+
+def mixture_density(x: Array, law: Any = MIXTURE) -> Array:
+    weights, means, covariances = law
+    parts = zip(weights, means[:, 0], covariances[:, 0, 0], strict=True)
+    return sum(w * scipy.stats.norm.pdf(x, m, v**0.5) for w, m, v in parts)
+
+
+@pytest.mark.parametrize("log_snr", [-5.0, 0.0, 4.0])
+def test_mixture_prediction_is_a_posterior_mean(log_snr: float) -> None:
+    a = 1 / (1 + math.exp(-log_snr))
+    e = np.linspace(-14, 14, 20_001)  # the trapezoid rule is exact to rounding here
+    for z in (-2.0, 0.1, 1.3):
+        chance = mixture_density((z - (1 - a) ** 0.5 * e) / a**0.5) * scipy.stats.norm.pdf(e)
+        value = mixture_noise_prediction(np.array([[z]]), np.array([log_snr]), *MIXTURE)
+        assert value[0, 0] == pytest.approx(np.sum(e * chance) / np.sum(chance), abs=1e-10)
+
+
+def test_mixture_of_one_law_or_of_equal_laws_is_that_law() -> None:
+    mean, covariance = random_law(3, 2)
+    rng = np.random.default_rng(4)
+    z, log_snr = rng.standard_normal((2, 5, 2)), rng.uniform(-5, 5, size=(2, 5))
+    expected = gaussian_noise_prediction(z, log_snr, mean, covariance)
+    means, covariances = np.stack([mean, mean, mean + 1]), np.stack([covariance] * 3)
+    weights = np.array([0.2, 0.8, 0.0])
+    value = mixture_noise_prediction(z, log_snr, weights, means, covariances)
+    np.testing.assert_allclose(value, expected, rtol=1e-10, atol=1e-12)
+
+
+# Normal laws
+
+
+def gaussian_forms(
+    seed: int, d: int, k: int
+) -> tuple[dict[str, Term], np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Each form of the mutual information of a random normal (X, Y), and its covariance."""
+    mean, covariance = random_law(seed, d + k)
+    draws = signs(2 * d + k)
+    rows = mean + draws[:, : d + k] @ np.linalg.cholesky(covariance).T
+    x, y, noise = rows[:, :d], rows[:, d:], draws[:, d + k :]
+    other = random_law(seed + 1, d)
+
+    def form(name: str) -> Term:
+        def term(log_snr: np.ndarray, weight: np.ndarray) -> np.ndarray:
+            level, w = spread(log_snr, x), spread(weight, x)
+            z = diffuse(x, noise, level)
+            m = gaussian_noise_prediction(z, level, mean[:d], covariance[:d, :d])
+            c = gaussian_conditional_noise_prediction(z, level, y, mean, covariance)
+            if name == "gap":
+                values = denoising_gap(np.broadcast_to(noise, z.shape), m, c, w)
+            elif name == "inside":
+                values = score_gap(m, c, w)
+            else:
+                values = reference_gap(m, c, gaussian_noise_prediction(z, level, *other), w)
+            return values.mean(axis=-1)
+
+        return term
+
+    x_law = covariance[:d, :d]
+    across = covariance[:d, d:]
+    given = x_law - across @ np.linalg.solve(covariance[d:, d:], across.T)
+    return {n: form(n) for n in ("gap", "inside", "outside")}, covariance, (x_law, given)
+
+
+@given(SEEDS, st.integers(1, 3), st.integers(1, 2))
+def test_the_forms_agree_at_each_log_snr(seed: int, d: int, k: int) -> None:
+    forms, _, _ = gaussian_forms(seed % 10_000, d, k)
+    log_snr, weight = np.linspace(-12, 12, 9), np.ones(9)
+    values = [term(log_snr, weight) for term in forms.values()]
+    for value in values[1:]:
+        np.testing.assert_allclose(value, values[0], rtol=1e-8, atol=1e-10)
+
+
+@each_law
+@pytest.mark.parametrize("form", ["gap", "inside", "outside"])
+def test_gaussian_mutual_information(law: dict[str, float], form: str) -> None:
+    forms, covariance, (x, given) = gaussian_forms(7, 2, 1)
+    exact = gaussian_mutual_information(covariance, 2)
+    for low, high in (WIDE, (-3.0, 4.0), (0.0, 2.0)):
+        value = integral(forms[form], low, high, law)
+        missing = missing_information(x, given, low, high)
+        assert value == pytest.approx(exact - missing, abs=1e-7)
+        fisher = np.trace(np.linalg.inv(given))
+        bound = 0.5 * (math.exp(low) * np.trace(x) + math.exp(-high) * fisher)
+        assert 0 <= missing <= bound
+
+
+def test_a_range_that_reaches_1e4_scales_leaves_1e8() -> None:
+    for seed in range(5):
+        _, _, (x, given) = gaussian_forms(seed, 3, 2)
+        largest = np.linalg.eigvalsh(x)[-1]
+        smallest = np.linalg.eigvalsh(given)[0]
+        low, high = math.log(1e-8 / largest), math.log(1e8 / smallest)
+        assert 0 < missing_information(x, given, low, high) <= 3e-8
+
+
+def joint_missing(high: float) -> tuple[float, float]:
+    """What the joint form leaves out, and its leading term at the upper end."""
+    mean, covariance = random_law(11, 3)
+    draws = signs(6)
+    rows, noise = mean + draws[:, :3] @ np.linalg.cholesky(covariance).T, draws[:, 3:]
+    turn = [2, 0, 1]
+    turned = covariance[np.ix_(turn, turn)]
+
+    def term(log_snr: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        level = spread(log_snr, rows)
+        z = diffuse(rows, noise, level)
+        joint = gaussian_noise_prediction(z, level, mean, covariance)
+        x = gaussian_conditional_noise_prediction(z[..., :2], level, rows[:, 2:], mean, covariance)
+        y = gaussian_conditional_noise_prediction(
+            z[..., 2:], level, rows[:, :2], mean[turn], turned
+        )
+        sides = np.concatenate([x, y], axis=-1)
+        gap = denoising_gap(noise, joint, sides, spread(weight, rows)).mean(axis=-1)
+        inside = score_gap(joint, sides, spread(weight, rows)).mean(axis=-1)
+        np.testing.assert_allclose(gap, inside, atol=1e-9 * weight[0])
+        return gap
+
+    precision = np.linalg.inv(covariance)
+    leading = 0.5 * math.exp(-2 * high) * np.sum(precision[:2, 2:] ** 2)
+    value = integral(term, WIDE[0], high, {})
+    return float(gaussian_mutual_information(covariance, 2) - value), float(leading)
+
+
+def test_joint_form_has_an_upper_end_of_second_order() -> None:
+    assert joint_missing(WIDE[1])[0] == pytest.approx(0.0, abs=1e-8)
+    for high in (8.0, 9.0):
+        missing, leading = joint_missing(high)
+        assert missing == pytest.approx(leading, rel=0.01, abs=1e-9)
+
+
+@each_law
+def test_gaussian_divergence_and_what_the_range_leaves_out(law: dict[str, float]) -> None:
+    p, q = random_law(1, 2), random_law(2, 2)
+    draws = signs(4)
+    x, noise = p[0] + draws[:, :2] @ np.linalg.cholesky(p[1]).T, draws[:, 2:]
+
+    def at(log_snr: float) -> float:
+        a = 1 / (1 + math.exp(-log_snr))
+        laws = [(a**0.5 * m, a * c + (1 - a) * np.eye(2)) for m, c in (p, q)]
+        return float(gaussian_kl(*laws[0], *laws[1]))
+
+    def predictions(log_snr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        level = spread(log_snr, x)
+        z = diffuse(x, noise, level)
+        return tuple(gaussian_noise_prediction(z, level, *law) for law in (q, p))
+
+    def gap(log_snr: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return denoising_gap(noise, *predictions(log_snr), spread(weight, x)).mean(axis=-1)
+
+    def inside(log_snr: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return score_gap(*predictions(log_snr), spread(weight, x)).mean(axis=-1)
+
+    for low, high in (WIDE, (-2.0, 3.0)):
+        for form in (gap, inside):
+            assert integral(form, low, high, law) == pytest.approx(at(high) - at(low), abs=1e-7)
+    assert at(WIDE[1]) - at(WIDE[0]) == pytest.approx(gaussian_kl(*p, *q), abs=1e-7)
+    # First order at both ends.
+    low, high = -10.0, 10.0
+    mean_term = 0.5 * math.exp(low) * np.sum((p[0] - q[0]) ** 2)
+    assert at(low) == pytest.approx(mean_term, rel=0.01)
+    inverses = [np.linalg.inv(c) for _, c in (p, q)]
+    slope = (x - p[0]) @ inverses[0] - (x - q[0]) @ inverses[1]
+    fisher = np.mean(np.sum(slope**2, axis=-1))
+    missing = gaussian_kl(*p, *q) - at(high)
+    assert missing == pytest.approx(0.5 * math.exp(-high) * fisher, rel=0.02)
+
+
+@each_law
+def test_gaussian_log_density_row_by_row_whatever_the_reference(law: dict[str, float]) -> None:
+    p, x = random_law(5, 2), np.random.default_rng(6).standard_normal((4, 2))
+    noise = signs(2)[:, None, :]  # mean over noises, then log-SNRs, for each row
+    for reference in (p, random_law(8, 2), (np.zeros(2), np.eye(2))):
+
+        def term(log_snr: np.ndarray, weight: np.ndarray, r: Any = reference) -> np.ndarray:
+            values = []
+            for e in noise:
+                rows = np.broadcast_to(e, (log_snr.shape[0], *x.shape))
+                level = spread(log_snr, x)
+                prediction = gaussian_noise_prediction(diffuse(x, rows, level), level, *p)
+                w = spread(weight, x)
+                values.append(denoising_log_density(x, rows, level, prediction, *r, w))
+            return np.mean(values, axis=0)
+
+        value = integral(term, *WIDE, law)
+        np.testing.assert_allclose(value, gaussian_log_density(x, *p), atol=1e-7)
+
+
+# Mixtures on a line
+
+
+def normal_rule(k: int = 48) -> tuple[np.ndarray, np.ndarray]:
+    points, weights = np.polynomial.hermite_e.hermegauss(k)
+    return points, weights / math.sqrt(2 * math.pi)
+
+
+def mixture_rule(law: Any = MIXTURE) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """x, noise, probability and label of the nodes of a rule for (component, x, noise)."""
+    points, weights = normal_rule()
+    u, e = (a.ravel() for a in np.meshgrid(points, points))
+    chance = np.outer(weights, weights).ravel()
+    probabilities, means, covariances = law
+    k = range(probabilities.shape[0])
+    x = np.concatenate([means[j, 0] + covariances[j, 0, 0] ** 0.5 * u for j in k])
+    mass = np.concatenate([probabilities[j] * chance for j in k])
+    label = np.repeat(list(k), u.shape[0])
+    return x[:, None], np.tile(e, len(k))[:, None], mass, label
+
+
+def line_integral(f: Callable[[np.ndarray], np.ndarray]) -> float:
+    x = np.linspace(-12, 12, 40_001)
+    return float(np.sum(f(x)) * (x[1] - x[0]))  # exact to rounding: smooth, and gone at the ends
+
+
+def entropy_by_quadrature(law: Any) -> float:
+    return line_integral(lambda x: -mixture_density(x, law) * np.log(mixture_density(x, law)))
+
+
+@each_law
+def test_mixture_entropy_and_information_of_the_label(law: dict[str, float]) -> None:
+    x, noise, mass, label = mixture_rule()
+    weights, means, covariances = MIXTURE
+    mean = weights @ means
+    moments = mean, np.array([[weights @ (covariances[:, 0, 0] + means[:, 0] ** 2)]]) - mean**2
+    entropy = entropy_by_quadrature(MIXTURE)
+    label_entropies = [float(gaussian_entropy(c)) for c in covariances]
+
+    def terms(log_snr: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        found = []
+        for one, w in zip(log_snr, weight, strict=True):  # one at a time bounds the memory
+            level = np.full(x.shape[0], one)
+            z = diffuse(x, noise, level)
+            m = mixture_noise_prediction(z, level, *MIXTURE)
+            by_label = [
+                gaussian_noise_prediction(z, level, means[k], covariances[k]) for k in (0, 1)
+            ]
+            c = np.where(label[:, None] == 0, by_label[0], by_label[1])
+            reference = gaussian_noise_prediction(z, level, *moments)
+            rows = (
+                denoising_log_density(x, noise, level, m, *moments, w),
+                denoising_gap(noise, m, c, w),
+                score_gap(m, c, w),
+                reference_gap(m, c, reference, w),
+            )
+            found.append([mass @ r for r in rows])
+        return np.array(found)
+
+    log_density, gap, inside, outside = integral(terms, -16.0, 20.0, law, nodes=96)
+    assert -log_density == pytest.approx(entropy, abs=1e-6)
+    information = entropy - float(weights @ label_entropies)
+    for value in (gap, inside, outside):
+        # At most e^-16 Var(X) / 2 + e^-20 J / 2 = 9e-8 are left out.
+        assert value == pytest.approx(information, abs=1e-6)
+
+
+@each_law
+def test_mixture_divergence(law: dict[str, float]) -> None:
+    x, noise, mass, _ = mixture_rule()
+
+    def terms(log_snr: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        found = []
+        for one, w in zip(log_snr, weight, strict=True):
+            level = np.full(x.shape[0], one)
+            z = diffuse(x, noise, level)
+            p, q = (mixture_noise_prediction(z, level, *law) for law in (MIXTURE, OTHER))
+            found.append([mass @ denoising_gap(noise, q, p, w), mass @ score_gap(q, p, w)])
+        return np.array(found)
+
+    exact = line_integral(
+        lambda x: mixture_density(x) * np.log(mixture_density(x) / mixture_density(x, OTHER))
+    )
+    np.testing.assert_allclose(integral(terms, -16.0, 20.0, law, nodes=96), exact, atol=1e-6)
+
+
+def test_mixture_log_density_row_by_row() -> None:
+    points, weights = normal_rule()
+    x = np.array([[-2.0], [-0.3], [0.5], [2.5]])
+    noise = np.broadcast_to(points[:, None, None], (points.shape[0], *x.shape))
+    reference = np.array([0.2]), np.array([[1.1]])
+
+    def term(log_snr: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        found = []
+        for one, w in zip(log_snr, weight, strict=True):
+            level = np.full(noise.shape[:-1], one)
+            z = diffuse(x, noise, level)
+            prediction = mixture_noise_prediction(z, level, *MIXTURE)
+            found.append(
+                weights @ denoising_log_density(x, noise, level, prediction, *reference, w)
+            )
+        return np.array(found)
+
+    value = integral(term, -24.0, 20.0, {}, nodes=96)
+    np.testing.assert_allclose(value, np.log(mixture_density(x[:, 0])), atol=1e-6)
+
+
+# Errors of a predictor
+
+
+@pytest.mark.parametrize(
+    ("error", "inside", "outside", "gap"),
+    [(0.05, 0.065, 0.065, -0.014), (-0.05, -0.037, -0.037, -0.014)],
+)
+def test_the_gap_alone_is_of_second_order(
+    error: float, inside: float, outside: float, gap: float
+) -> None:
+    covariance = np.array([[1.0, 0.8], [0.8, 1.0]])
+    law = np.zeros(2), covariance
+    draws = signs(3)
+    rows, noise = draws[:, :2] @ np.linalg.cholesky(covariance).T, draws[:, 2:]
+    x, y = rows[:, :1], rows[:, 1:]
+
+    def terms(log_snr: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        level, w = spread(log_snr, x), spread(weight, x)
+        z = diffuse(x, noise, level)
+        m = gaussian_noise_prediction(z, level, np.zeros(1), np.eye(1))
+        c = (1 + error) * gaussian_conditional_noise_prediction(z, level, y, *law)
+        forms = score_gap(m, c, w), reference_gap(m, c, m, w), denoising_gap(noise, m, c, w)
+        return np.stack([f.mean(axis=-1) for f in forms], axis=-1)
+
+    # The lower end is that of the variance-preserving process with rates from 0.1 to 20.
+    low, high = -10.05, 16.0
+    errors = integral(terms, low, high, {}) + 0.5 * math.log(0.36)
+    np.testing.assert_allclose(errors, [inside, outside, gap], atol=6e-4)
+    # The gap loses half the square of the error for each unit of log-SNR below ln 1/0.36.
+    assert errors[2] == pytest.approx(-0.5 * error**2 * (-low - math.log(0.36)), abs=1e-4)
+
+
+def test_equal_predictions_have_no_gap_in_single_precision() -> None:
+    rng = np.random.default_rng(0)
+    noise, prediction = rng.standard_normal((2, 100, 3)).astype(np.float32)
+    same = (prediction, prediction)
+    assert not np.any(denoising_gap(noise, *same, 1e6))
+    assert not np.any(score_gap(*same, 1e6))
+    assert not np.any(reference_gap(*same, noise, 1e6))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_draws_agree_within_four_standard_errors(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    mean, covariance = random_law(seed, 4)
+    n = 20_000
+    rows = mean + rng.standard_normal((n, 4)) @ np.linalg.cholesky(covariance).T
+    x, y, noise = rows[:, :2], rows[:, 2:], rng.standard_normal((n, 2))
+    law = {"location": 1.0, "scale": 3.0}
+    u = (rng.permutation(n) + rng.random(n)) / n
+    log_snr = log_snr_quantile(u, -16.0, 18.0, **law)
+    weight = log_snr_weight(log_snr, -16.0, 18.0, **law)
+    z = diffuse(x, noise, log_snr)
+    m = gaussian_noise_prediction(z, log_snr, mean[:2], covariance[:2, :2])
+    c = gaussian_conditional_noise_prediction(z, log_snr, y, mean, covariance)
+    values = denoising_gap(noise, m, c, weight)
+    error = values.mean() - gaussian_mutual_information(covariance, 2)
+    assert abs(error) < 4 * values.std() / math.sqrt(n)
+
+
+# Entropy production
+
+
+@given(st.floats(0.2, 3), st.floats(-3, 3), st.floats(0.2, 3))
+def test_entropy_production_of_a_rotation(k: float, w: float, diffusion: float) -> None:
+    x = signs(2) * math.sqrt(diffusion / k)  # the stationary covariance is diffusion / k
+    drift = -x @ np.array([[k, -w], [w, k]]).T
+    score = -x * k / diffusion
+    for d in (diffusion, diffusion * np.eye(2)):
+        value = entropy_production_rate(drift, score, d)
+        assert value.mean() == pytest.approx(2 * w**2 / k, abs=1e-10)
+
+
+@given(covariance_matrices(3), covariance_matrices(3))
+def test_entropy_production_of_a_linear_process(sigma: np.ndarray, diffusion: np.ndarray) -> None:
+    # b = (Q - D) sigma^-1 x, Q antisymmetric, keeps N(0, sigma); rate -tr(Q sigma^-1 Q D^-1).
+    inverse = np.linalg.inv(sigma)
+    q = np.array([[0.0, 1.0, -2.0], [-1.0, 0.0, 0.5], [2.0, -0.5, 0.0]])
+    x = signs(3) @ np.linalg.cholesky(sigma).T
+    score = -x @ inverse
+    value = entropy_production_rate(x @ inverse @ (q - diffusion).T, score, diffusion)
+    rate = -np.trace(np.linalg.solve(diffusion, q @ inverse @ q))
+    assert value.mean() == pytest.approx(rate, rel=1e-8)
+    still = entropy_production_rate(-x @ inverse @ diffusion.T, score, diffusion)
+    np.testing.assert_allclose(still, 0.0, atol=1e-9 * rate)
+
+
+# Libraries and gradients
+
+
+def every_function(xp: Any, dtype: Any) -> list[tuple[Array, Array]]:
+    """Each function in a library beside its value in NumPy at double precision."""
+    rng = np.random.default_rng(1)
+    mean, covariance = random_law(2, 3)
+    x, noise, other = rng.standard_normal((3, 4, 2))
+    u, y = rng.uniform(size=4), rng.standard_normal((4, 1))
+    means, covariances = mean[None, :2] + np.eye(2), np.stack([covariance[:2, :2]] * 2)
+    law = {"location": 1.0, "scale": 2.0}
+    two = covariance[:2, :2]
+    calls: list[tuple[Any, tuple[np.ndarray, ...]]] = [
+        (diffuse, (x, noise, u)),
+        (lambda u: log_snr_quantile(u, -5.0, 6.0), (u,)),
+        (lambda u: log_snr_quantile(u, -5.0, 6.0, **law), (u,)),
+        (lambda u: log_snr_weight(u, -5.0, 6.0), (u,)),
+        (lambda u: log_snr_weight(u, -5.0, 6.0, **law), (u,)),
+        (denoising_gap, (noise, x, other, u)),
+        (score_gap, (x, other, u)),
+        (reference_gap, (x, other, noise, u)),
+        (denoising_log_density, (x, noise, u, other, mean[:2], two, u)),
+        (gaussian_noise_prediction, (x, u, mean[:2], two)),
+        (gaussian_conditional_noise_prediction, (x, u, y, mean, covariance)),
+        (mixture_noise_prediction, (x, u, np.array([0.3, 0.7]), means, covariances)),
+        (entropy_production_rate, (x, noise, two)),
+        (lambda b, s: entropy_production_rate(b, s, 0.7), (x, noise)),
+    ]
+    return [
+        (f(*(xp.asarray(a, dtype=dtype) for a in arguments)), f(*arguments))
+        for f, arguments in calls
+    ]
+
+
+def test_libraries_and_dtypes(xp: Any) -> None:
+    for dtype, rtol in ((xp.float64, 1e-9), (xp.float32, 1e-3)):
+        for value, expected in every_function(xp, dtype):
+            assert value.dtype == dtype
+            assert type(value) is type(xp.asarray(0.0))
+            np.testing.assert_allclose(np.asarray(value), expected, rtol=rtol, atol=rtol)
+
+
+def test_gradients() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(2)
+    mean, covariance = random_law(3, 3)
+
+    def leaf(values: np.ndarray) -> Any:
+        return torch.tensor(values, dtype=torch.float64, requires_grad=True)
+
+    x, noise, other = (leaf(a) for a in rng.standard_normal((3, 4, 2)))
+    u, y = leaf(rng.uniform(0.1, 0.9, size=4)), leaf(rng.standard_normal((4, 1)))
+    three, two = leaf(covariance), leaf(covariance[:2, :2])
+    means, weights = leaf(rng.standard_normal((2, 2))), leaf(np.array([0.3, 0.7]))
+    law = {"location": 1.0, "scale": 2.0}
+
+    def check(f: Any, *arguments: Any) -> None:
+        assert torch.autograd.gradcheck(f, arguments)
+
+    check(diffuse, x, noise, u)
+    check(lambda u: log_snr_quantile(u, -5.0, 6.0, **law), u)
+    check(lambda u: log_snr_weight(u, -5.0, 6.0, **law), u)
+    check(denoising_gap, noise, x, other, u)
+    check(score_gap, x, other, u)
+    check(reference_gap, x, other, noise, u)
+
+    # A covariance stays symmetric, whatever entry is moved.
+    def sym(c: Any) -> Any:
+        return 0.5 * (c + c.T)
+
+    check(
+        lambda x, e, u, p, m, c: denoising_log_density(x, e, u, p, m, sym(c), 1.5),
+        *(x, noise, u, other, leaf(mean[:2]), two),
+    )
+    check(lambda z, u, m, c: gaussian_noise_prediction(z, u, m, sym(c)), x, u, leaf(mean[:2]), two)
+    check(
+        lambda z, u, y, m, c: gaussian_conditional_noise_prediction(z, u, y, m, sym(c)),
+        *(x, u, y, leaf(mean), three),
+    )
+    check(
+        lambda z, u, w, m, c: mixture_noise_prediction(
+            z, u, w, m, torch.stack([sym(c), 2 * sym(c)])
+        ),
+        *(x, u, weights, means, two),
+    )
+    check(entropy_production_rate, x, noise, two)
