@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -91,3 +92,48 @@ def permutation_p_value(observed: float, null: np.ndarray) -> float:
     tolerance = 1e-12 * max(1.0, abs(observed)) if math.isfinite(observed) else 0.0
     # A value that is not a number counts as large on either side, so that it never rejects.
     return float((1 + np.count_nonzero(~(null < observed - tolerance))) / (1 + len(null)))
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows that a model is trained on, those that select among its states, and those it is for."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def cross_fit_folds(
+    n_samples: int,
+    n_folds: int,
+    validation_fraction: float,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+) -> list[Fold]:
+    """Folds whose test rows make up the sample; rows of one group stay together.
+
+    Test folds differ by at most one group in size. Selection rows are a share of the rest.
+    """
+    codes = np.arange(n_samples) if groups is None else np.unique(groups, return_inverse=True)[1]
+    n_groups = int(codes.max()) + 1
+    parts = np.array_split(rng.permutation(n_groups), n_folds)
+    part_of = np.empty(n_groups, dtype=np.intp)
+    for k, part in enumerate(parts):
+        part_of[part] = k
+    fold_of = part_of[codes]
+    folds = []
+    for k in range(n_folds):
+        rest = rng.permutation(np.concatenate([parts[j] for j in range(n_folds) if j != k]))
+        n_selection = max(1, round(validation_fraction * len(rest)))
+        selects = np.zeros(n_groups, dtype=bool)
+        selects[rest[:n_selection]] = True
+        test = np.flatnonzero(fold_of == k)
+        inside = fold_of != k
+        folds.append(
+            Fold(
+                np.flatnonzero(inside & ~selects[codes]),
+                np.flatnonzero(inside & selects[codes]),
+                rng.permutation(test),
+            )
+        )
+    return folds

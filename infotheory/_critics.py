@@ -1,0 +1,305 @@
+"""Critics of paired rows, trained on every fold at once and evaluated on rows they never saw."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from infotheory._networks import (
+    BilinearCritic,
+    ConcatenatedCritic,
+    ReplicatedCritic,
+    SeparableCritic,
+)
+from infotheory._reference import GaussianReference, Margins, log_ratio
+from infotheory._resampling import Fold
+from infotheory._training import History, Plan, train
+from infotheory.functional import donsker_varadhan, off_diagonal
+
+CRITICS = ("separable", "concatenated", "bilinear")
+# Pairs drawn apart for each row, where they cannot come from a table of all pairs.
+_N_SHIFTS_TRAINING, _N_SHIFTS_SELECTION = 4, 8
+_LARGEST_CHUNK, _LARGEST_TABLE = 2**18, 2**22
+
+
+class Scores(NamedTuple):
+    """Critic values: (..., n) at rows drawn together, (..., n, m) apart, and all pairs if known."""
+
+    joint: Tensor
+    product: Tensor
+    table: Tensor | None = None
+
+
+class HeldOut(NamedTuple):
+    """One fold's scores: joint (E, n), product (E, n, m) of row i with row i + shifts[m]."""
+
+    joint: Tensor
+    product: Tensor
+    shifts: np.ndarray
+
+
+def features(coordinates: np.ndarray) -> np.ndarray:
+    """Coordinates, their length, and their size without sign: what heavy tails and rings need."""
+    square = np.sum(coordinates**2, axis=1, keepdims=True)
+    radius = np.log1p(square) - math.log1p(coordinates.shape[1])
+    return np.hstack([coordinates, radius, np.tanh(np.abs(coordinates))])
+
+
+def shifts(n_rows: int, n_shifts: int) -> list[int]:
+    """Different rotations of the rows, none of them the identity: each pairs all rows apart."""
+    count = min(n_shifts, n_rows - 1)
+    return sorted({1 + (s * (n_rows - 1)) // count for s in range(count)})
+
+
+class PairCritics:
+    """A stack of critics: one a fold and seed, on coordinates of that fold.
+
+    Parameters
+    ----------
+    X, Y : ndarray of shape (n, d), (n, e)
+    folds : list of Fold
+    n_ensemble : int
+        Critics a fold; their mean is the fold's critic.
+    critic : str or nn.Module
+    reference : {"gaussian", None}
+        Whether the critic starts from the log ratio of a normal law.
+    hidden_layer_sizes : sequence of int
+    activation : str
+    device : torch.device
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        Y: np.ndarray,
+        folds: Sequence[Fold],
+        *,
+        n_ensemble: int,
+        critic: str | nn.Module,
+        reference: str | None,
+        hidden_layer_sizes: Sequence[int],
+        activation: str,
+        device: torch.device,
+    ) -> None:
+        self.folds, self.n_ensemble, self.device = folds, n_ensemble, device
+        self.margins, self.references, self.has_reference = _references(X, Y, folds, reference)
+        left, right = self.inputs(X, Y)
+        self.left, self.right = left, right
+        members = len(folds) * n_ensemble
+        self.fold_of = torch.arange(members, device=device) // n_ensemble
+        self.raw = None
+        if isinstance(critic, nn.Module):
+            self.raw = _raw(X, Y, device)
+            network: nn.Module = ReplicatedCritic(critic, members)
+        elif critic == "bilinear":
+            network = BilinearCritic(left.shape[-1], right.shape[-1], members=(members,))
+        else:
+            kind = SeparableCritic if critic == "separable" else ConcatenatedCritic
+            network = kind(
+                left.shape[-1],
+                right.shape[-1],
+                hidden_layer_sizes,
+                members=(members,),
+                activation=activation,
+                zero_output=True,
+            )
+        self.network = network.to(device)
+        self.by_table = critic in ("separable", "bilinear")
+
+    def inputs(self, X: np.ndarray, Y: np.ndarray) -> tuple[Tensor, Tensor]:
+        """What the critics see of rows, under the maps of every fold: (n_folds, n, f)."""
+        left, right = [], []
+        for k, (on_x, on_y) in enumerate(self.margins):
+            u, v = self.references[k].coordinates(on_x(X), on_y(Y))
+            left.append(features(u))
+            right.append(features(v))
+        return _padded(left, self.device), _padded(right, self.device)
+
+    def _quadratics(self) -> tuple[Tensor, Tensor, Tensor] | None:
+        if not self.has_reference:
+            return None
+        parts = [r.quadratic() for r in self.references]
+        width = min(len(a) for a, _, _ in parts)
+        a = np.stack([p[0][:width] for p in parts])
+        b = np.stack([p[1][:width] for p in parts])
+        c = np.array([p[2] for p in parts])
+        return tuple(  # pyright: ignore[reportReturnType]
+            torch.as_tensor(t, dtype=torch.float32, device=self.device)
+            for t in (a[:, None], b[:, None], c[:, None])
+        )
+
+    def _prepared(self) -> tuple[Tensor, Tensor, Tensor] | None:
+        if not hasattr(self, "_cached"):
+            self._cached = self._quadratics()
+        return self._cached
+
+    def _of(self, rows: Tensor, side: int) -> Tensor:
+        """Network inputs of rows (M, b), one set a member."""
+        if self.raw is not None:
+            return self.raw[side][rows]
+        return (self.left, self.right)[side][self.fold_of[:, None], rows]
+
+    def _reference_pairs(self, rows_x: Tensor, rows_y: Tensor) -> Tensor | float:
+        quadratic = self._prepared()
+        if quadratic is None:
+            return 0.0
+        fold = self.fold_of[:, None]
+        u, v = self.left[fold, rows_x], self.right[fold, rows_y]
+        return log_ratio(u, v, tuple(q[self.fold_of] for q in quadratic))
+
+    def _reference_table(self, rows_x: Tensor, rows_y: Tensor) -> Tensor | float:
+        quadratic = self._prepared()
+        if quadratic is None:
+            return 0.0
+        a, b, c = (q[self.fold_of] for q in quadratic)
+        k, fold = a.shape[-1], self.fold_of[:, None]
+        u, v = self.left[fold, rows_x][..., :k], self.right[fold, rows_y][..., :k]
+        cross = (a * u) @ v.transpose(-2, -1)
+        return cross + c.unsqueeze(-1) - _own(b, u).unsqueeze(-1) - _own(b, v).unsqueeze(-2)
+
+    def pairs(self, rows_x: Tensor, rows_y: Tensor) -> Tensor:
+        """Critic values at pairs of rows, both (M, b)."""
+        value = self.network(self._of(rows_x, 0), self._of(rows_y, 1))
+        return value + self._reference_pairs(rows_x, rows_y)
+
+    def table(self, rows_x: Tensor, rows_y: Tensor) -> Tensor:
+        """Critic values at all pairs of rows (M, b) and (M, c)."""
+        value = self.network.table(self._of(rows_x, 0), self._of(rows_y, 1))
+        return value + self._reference_table(rows_x, rows_y)
+
+    def scores(self, rows: Tensor, n_shifts: int = _N_SHIFTS_TRAINING) -> Scores:
+        """Values at rows (M, b) together and apart; apart means all other pairs in a table."""
+        if self.by_table:
+            table = self.table(rows, rows)
+            b = table.shape[-1]
+            joint = table.diagonal(dim1=-2, dim2=-1)
+            return Scores(joint, off_diagonal(table).unflatten(-1, (b, b - 1)), table)
+        chosen = torch.randint(1, rows.shape[1], (min(n_shifts, rows.shape[1] - 1),))
+        apart = [self.pairs(rows, rows.roll(-int(s), dims=1)) for s in chosen]
+        return Scores(self.pairs(rows, rows), torch.stack(apart, dim=-1))
+
+    @torch.no_grad()
+    def held_out(self, which: str, n_shifts: int) -> list[HeldOut]:
+        """Scores of every fold at its own rows, the pairs apart chosen by fixed rotations."""
+        rows = [getattr(fold, which) for fold in self.folds]
+        longest = max(len(r) for r in rows)
+        filled = np.stack([np.resize(r, longest) for r in rows])
+        stacked = torch.as_tensor(filled, device=self.device)[self.fold_of]
+        turns = [shifts(len(r), self._n_shifts(len(r), n_shifts)) for r in rows]
+        joint = self._chunked(stacked, stacked).unflatten(0, (-1, self.n_ensemble))
+        apart = self._rotated(stacked, [len(r) for r in rows], turns)
+        return [
+            HeldOut(joint[k][:, : len(r)], apart[k][:, : len(r)], np.array(turns[k]))
+            for k, r in enumerate(rows)
+        ]
+
+    def _n_shifts(self, n_rows: int, n_shifts: int) -> int:
+        """All pairs apart where a table gives them for nothing, as far as memory goes."""
+        return max(n_shifts, _LARGEST_TABLE // n_rows) if self.by_table else n_shifts
+
+    def _rotated(self, rows: Tensor, lengths: list[int], turns: list[list[int]]) -> list[Tensor]:
+        """Values of row i with row i + s of the same fold: one (n_ensemble, n, m) a fold."""
+        position = torch.arange(rows.shape[1], device=self.device)
+        partners = [
+            (position[:, None] + torch.as_tensor(t, device=self.device)) % length
+            for length, t in zip(lengths, turns, strict=True)
+        ]
+        if not self.by_table:
+            by_shift = []
+            for s in range(len(turns[0])):
+                column = torch.stack([p[:, min(s, p.shape[1] - 1)] for p in partners])
+                by_shift.append(self._chunked(rows, rows.gather(1, column[self.fold_of])))
+            values = torch.stack(by_shift, dim=-1).unflatten(0, (-1, self.n_ensemble))
+            return [v[..., : len(t)] for v, t in zip(values, turns, strict=True)]
+        chunks: list[list[Tensor]] = [[] for _ in lengths]
+        size = max(1, _LARGEST_TABLE // rows.shape[1])
+        for some in position.split(size):
+            table = self.table(rows[:, some], rows).unflatten(0, (-1, self.n_ensemble))
+            for k, partner in enumerate(partners):
+                index = partner[some].expand(self.n_ensemble, -1, -1)
+                chunks[k].append(table[k].gather(2, index))
+        return [torch.cat(parts, dim=1) for parts in chunks]
+
+    def _chunked(self, rows_x: Tensor, rows_y: Tensor) -> Tensor:
+        size = max(1, _LARGEST_CHUNK // len(rows_x))
+        parts = zip(rows_x.split(size, dim=1), rows_y.split(size, dim=1), strict=True)
+        return torch.cat([self.pairs(left, right) for left, right in parts], dim=1)
+
+    def on(self, X: np.ndarray, Y: np.ndarray) -> PairCritics:
+        """The same critics on other rows."""
+        other = copy.copy(self)
+        other.left, other.right = self.inputs(X, Y)
+        other.raw = None if self.raw is None else _raw(X, Y, self.device)
+        return other
+
+    def fit(
+        self,
+        objective: Callable[[Scores, Tensor], Tensor],
+        plan: Plan,
+        rng: np.random.Generator,
+    ) -> History:
+        """Maximise ``objective(scores, rows)``, selected by the bound that will be reported."""
+
+        def validation_loss() -> Tensor:
+            told = [
+                donsker_varadhan(scores.joint, scores.product.flatten(1))
+                for scores in self.held_out("validation", _N_SHIFTS_SELECTION)
+            ]
+            return -torch.cat(told)
+
+        def loss(rows: Tensor) -> Tensor:
+            rows = rows.to(self.device)
+            return -objective(self.scores(rows), rows)
+
+        rows = [f.train for f in self.folds for _ in range(self.n_ensemble)]
+        return train(self.network, loss, validation_loss, rows, plan, rng)
+
+
+def _raw(X: np.ndarray, Y: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
+    left, right = (torch.as_tensor(t, dtype=torch.float32, device=device) for t in (X, Y))
+    return left, right
+
+
+def _own(b: Tensor, u: Tensor) -> Tensor:
+    return (b * u * u).sum(dim=-1)
+
+
+def _padded(tables: list[np.ndarray], device: torch.device) -> Tensor:
+    """One tensor of all folds; a fold that lost a degenerate direction gets a column of zeros."""
+    width = max(t.shape[1] for t in tables)
+    padded = [np.pad(t, ((0, 0), (0, width - t.shape[1]))) for t in tables]
+    return torch.as_tensor(np.stack(padded), dtype=torch.float32, device=device)
+
+
+def _references(
+    X: np.ndarray, Y: np.ndarray, folds: Sequence[Fold], reference: str | None
+) -> tuple[list[tuple[Margins, Margins]], list[GaussianReference], bool]:
+    """Margins and coordinates, and whether the normal law tells anything of the selection rows.
+
+    Ranks bear heavy tails and undo any map of single columns, but attenuate beyond 4 nats; raw
+    margins do not. What tells more on the selection rows is taken.
+    """
+    options = []
+    for kind in ("ranks", "raw"):
+        margins = [(Margins(X[f.train], kind), Margins(Y[f.train], kind)) for f in folds]
+        fitted, told = [], []
+        for fold, (on_x, on_y) in zip(folds, margins, strict=True):
+            normal = GaussianReference(on_x(X[fold.train]), on_y(Y[fold.train]))
+            u, v = normal.coordinates(on_x(X[fold.validation]), on_y(Y[fold.validation]))
+            quadratic = normal.quadratic()
+            apart = [log_ratio(u, np.roll(v, s, axis=0), quadratic) for s in shifts(len(u), 64)]
+            told.append(donsker_varadhan(log_ratio(u, v, quadratic), np.concatenate(apart)))
+            fitted.append(normal)
+        options.append((float(np.mean(told)), margins, fitted))
+        if reference is None:
+            break
+    told, margins, fitted = max(options, key=lambda option: option[0])
+    if reference is None or not told > 0:
+        return options[0][1], options[0][2], False
+    return margins, fitted, True
