@@ -37,6 +37,15 @@ from infotheory.functional._diffusion import (
     score_gap,
 )
 from infotheory.functional._diffusion_channel import diffuse, log_snr_quantile, log_snr_weight
+from infotheory.functional._discrete_diffusion import (
+    absorbing_transition,
+    score_entropy,
+    score_entropy_divergence,
+    uniform_log_ratio,
+    uniform_log_score,
+    uniform_rate,
+    uniform_transition,
+)
 from infotheory.functional._dual_forms import (
     bound_influence,
     bound_row_influence,
@@ -55,6 +64,13 @@ from infotheory.functional._gaussian import (
     gaussian_sample,
     gaussian_scores,
     log_det_bias,
+)
+from infotheory.functional._masked_diffusion import (
+    masked_divergence,
+    masked_gap,
+    masked_log_likelihood,
+    masked_log_probabilities,
+    subset_mask,
 )
 from infotheory.functional._mixed import mixed_ksg, mixed_ksg_pointwise, spread_atoms
 from infotheory.functional._neighbors import (
@@ -104,6 +120,7 @@ from infotheory.functional._variational_divergences import (
 __all__ = [
     "COUNT_METHODS",
     "Jackknife",
+    "absorbing_transition",
     "alpha_bound",
     "alpha_divergence",
     "bound_influence",
@@ -154,6 +171,10 @@ __all__ = [
     "log_det_bias",
     "log_snr_quantile",
     "log_snr_weight",
+    "masked_divergence",
+    "masked_gap",
+    "masked_log_likelihood",
+    "masked_log_probabilities",
     "mine_surrogate",
     "mixed_ksg",
     "mixed_ksg_pointwise",
@@ -170,12 +191,19 @@ __all__ = [
     "renyi_divergence",
     "renyi_entropy",
     "running_log_mean",
+    "score_entropy",
+    "score_entropy_divergence",
     "score_gap",
     "smile",
     "spread_atoms",
+    "subset_mask",
     "total_variation",
     "tsallis_divergence",
     "tsallis_entropy",
     "tuba",
+    "uniform_log_ratio",
+    "uniform_log_score",
+    "uniform_rate",
+    "uniform_transition",
     "wasserstein_bound",
 ]

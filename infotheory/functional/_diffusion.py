@@ -73,9 +73,10 @@ def denoising_gap(
     - I(X; Y) by the joint form: z, `noise` and `marginal` of the joined rows (x, y), and as
       `conditional` the predictions of x given clean y and of y given clean x, side by side.
 
-    An error of `conditional` or of `marginal` enters in second order, as it does not in
-    :func:`score_gap` and :func:`reference_gap`: a relative error r of a prediction costs
-    :math:`r^2 / 2` for each unit of log-SNR and coordinate where z is mostly noise.
+    An error of a predictor enters in second order, as it does not in :func:`score_gap` and
+    :func:`reference_gap`: that of `conditional` lowers the mean, that of `marginal` raises it. A
+    relative error r costs :math:`r^2 / 2` for each unit of log-SNR and coordinate where z is
+    mostly noise.
 
     Over [low, high] the mean is I(X; Y) less :math:`I(Y; Z_{low}) + I(X; Y | Z_{high})`, at most
     :math:`\tfrac12 e^{low} \operatorname{tr} \operatorname{Cov} X + \tfrac12 e^{-high} J(X | Y)`
