@@ -170,6 +170,13 @@ def test_sum_of_entropies_and_pipeline_pass():
     np.testing.assert_allclose(values[0], values[1], atol=1e-8)
 
 
+def test_passing_is_no_proof_of_the_value():
+    """The laws are necessary and not sufficient, as the docstring says."""
+    report = report_of(GaussianMutualInformation(), data="digits", noise=0.1)
+    assert report.passed
+    assert report.baseline.estimates[-1] > np.log(1797)
+
+
 def test_nearest_neighbours_in_high_dimension_are_not_additive():
     report = report_of(KSG())
     assert report.monotone
@@ -328,6 +335,10 @@ def test_the_estimator_is_not_changed():
     foreign = Answer(1.0)
     report_of(foreign, n_samples=200)
     assert vars(foreign) == {"value": 1.0}
+
+
+def test_a_foreign_object_goes_by_its_class():
+    assert report_of(Answer(1.0), n_samples=200).estimator == "Answer"
 
 
 def test_twin_can_repeat_its_images_as_the_digits_do():
