@@ -485,6 +485,18 @@ def test_the_gap_alone_is_of_second_order(
     assert errors[2] == pytest.approx(-0.5 * error**2 * (-low - math.log(0.36)), abs=1e-4)
 
 
+def test_terms_of_arbitrary_predictions_are_their_formulas() -> None:
+    e, m, c, r = np.random.default_rng(1).standard_normal((4, 2, 5, 3))
+    w = np.random.default_rng(2).uniform(size=(2, 5))
+
+    def half(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return 0.5 * w * np.sum((a - b) ** 2, axis=-1)
+
+    np.testing.assert_allclose(denoising_gap(e, m, c, w), half(e, m) - half(e, c))
+    np.testing.assert_allclose(score_gap(m, c, w), half(m, c))
+    np.testing.assert_allclose(reference_gap(m, c, r, w), half(c, r) - half(m, r))
+
+
 def test_equal_predictions_have_no_gap_in_single_precision() -> None:
     rng = np.random.default_rng(0)
     noise, prediction = rng.standard_normal((2, 100, 3)).astype(np.float32)
