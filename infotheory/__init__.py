@@ -33,12 +33,12 @@ _HOME = {
     "MixedKSG": "_estimators.ksg",
     "EntropySum": "_estimators.composed",
 }
-_SUBMODULES = ("datasets", "functional", "plotting", "testing")
+_SUBMODULES = ("datasets", "functional", "nn", "plotting", "testing")
 
 __all__ = sorted([*_HOME, "__version__", "datasets", "functional"])  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
-    from infotheory import datasets, functional, plotting, testing
+    from infotheory import datasets, functional, nn, plotting, testing
     from infotheory._estimate import Estimate
     from infotheory._estimators.composed import EntropySum
     from infotheory._estimators.discrete import (

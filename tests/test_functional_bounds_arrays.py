@@ -115,3 +115,11 @@ def test_off_diagonal_of_small_tables() -> None:
     table = np.arange(16.0).reshape(4, 4)
     np.testing.assert_array_equal(functional.off_diagonal(table), table[~np.eye(4, dtype=bool)])
     np.testing.assert_array_equal(functional.off_diagonal(table.T), table.T[~np.eye(4, dtype=bool)])
+
+
+def test_rows_and_columns_of_tables_are_told_apart() -> None:
+    """InfoNCE forgives a function of x, leave-one-out one of y: both are the rows."""
+    table, rows = inputs_of(((6, 6), (6, 1)))
+    for bound in (functional.info_nce, functional.leave_one_out):
+        np.testing.assert_allclose(bound(table + rows), bound(table), rtol=1e-12)
+        assert abs(bound(table + rows.T) - bound(table)) > 1e-3
