@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from infotheory._networks import (
+    MLP,
     BilinearCritic,
     ConcatenatedCritic,
     ReplicatedCritic,
@@ -29,11 +30,16 @@ _LARGEST_CHUNK, _LARGEST_TABLE = 2**18, 2**22
 
 
 class Scores(NamedTuple):
-    """Critic values: (..., n) at rows drawn together, (..., n, m) apart, and all pairs if known."""
+    """Critic values at rows drawn together (M, b), and apart (M, b, m).
+
+    ``product[:, i]`` are pairs of x_i with other y; ``by_y[:, j]`` pairs of y_j with other x.
+    ``second`` are values of a second critic at rows drawn together, where there is one.
+    """
 
     joint: Tensor
     product: Tensor
-    table: Tensor | None = None
+    by_y: Tensor
+    second: Tensor | None = None
 
 
 class HeldOut(NamedTuple):
@@ -42,6 +48,7 @@ class HeldOut(NamedTuple):
     joint: Tensor
     product: Tensor
     shifts: np.ndarray
+    second: Tensor | None = None
 
 
 def features(coordinates: np.ndarray) -> np.ndarray:
@@ -71,6 +78,10 @@ class PairCritics:
         Whether the critic starts from the log ratio of a normal law.
     hidden_layer_sizes : sequence of int
     activation : str
+    baseline : bool
+        Subtract a function of y alone, a network of its own, from the critic.
+    second : bool
+        Train a second critic beside the first.
     device : torch.device
     """
 
@@ -85,6 +96,8 @@ class PairCritics:
         reference: str | None,
         hidden_layer_sizes: Sequence[int],
         activation: str,
+        baseline: bool = False,
+        second: bool = False,
         device: torch.device,
     ) -> None:
         self.folds, self.n_ensemble, self.device = folds, n_ensemble, device
@@ -93,23 +106,15 @@ class PairCritics:
         self.left, self.right = left, right
         members = len(folds) * n_ensemble
         self.fold_of = torch.arange(members, device=device) // n_ensemble
-        self.raw = None
-        if isinstance(critic, nn.Module):
-            self.raw = _raw(X, Y, device)
-            network: nn.Module = ReplicatedCritic(critic, members)
-        elif critic == "bilinear":
-            network = BilinearCritic(left.shape[-1], right.shape[-1], members=(members,))
-        else:
-            kind = SeparableCritic if critic == "separable" else ConcatenatedCritic
-            network = kind(
-                left.shape[-1],
-                right.shape[-1],
-                hidden_layer_sizes,
-                members=(members,),
-                activation=activation,
-                zero_output=True,
-            )
-        self.network = network.to(device)
+        self.raw = _raw(X, Y, device) if isinstance(critic, nn.Module) else None
+        widths = (left.shape[-1], right.shape[-1])
+        layers = {"members": (members,), "activation": activation, "zero_output": True}
+        parts = {"critic": _critic(critic, members, widths, hidden_layer_sizes, layers)}
+        if second:
+            parts["second"] = _critic(critic, members, widths, hidden_layer_sizes, layers)
+        if baseline:
+            parts["baseline"] = MLP((widths[1], *hidden_layer_sizes, 1), **layers)
+        self.network = nn.ModuleDict(parts).to(device)
         self.by_table = critic in ("separable", "bilinear")
 
     def inputs(self, X: np.ndarray, Y: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -165,24 +170,44 @@ class PairCritics:
 
     def pairs(self, rows_x: Tensor, rows_y: Tensor) -> Tensor:
         """Critic values at pairs of rows, both (M, b)."""
-        value = self.network(self._of(rows_x, 0), self._of(rows_y, 1))
-        return value + self._reference_pairs(rows_x, rows_y)
+        left, right = self._of(rows_x, 0), self._of(rows_y, 1)
+        value = self.network["critic"](left, right) + self._reference_pairs(rows_x, rows_y)
+        return value - self.baseline(rows_y) if "baseline" in self.network else value
+
+    def baseline(self, rows: Tensor) -> Tensor:
+        """Values of the function of y alone, (M, b)."""
+        inputs = self.right[self.fold_of[:, None], rows]
+        return self.network["baseline"](inputs).squeeze(-1)
+
+    def second(self, rows: Tensor) -> Tensor | None:
+        """Values of the second critic at rows drawn together."""
+        if "second" not in self.network:
+            return None
+        value = self.network["second"](self._of(rows, 0), self._of(rows, 1))
+        return value + self._reference_pairs(rows, rows)
 
     def table(self, rows_x: Tensor, rows_y: Tensor) -> Tensor:
         """Critic values at all pairs of rows (M, b) and (M, c)."""
-        value = self.network.table(self._of(rows_x, 0), self._of(rows_y, 1))
-        return value + self._reference_table(rows_x, rows_y)
+        value = self.network["critic"].table(self._of(rows_x, 0), self._of(rows_y, 1))
+        value = value + self._reference_table(rows_x, rows_y)
+        if "baseline" in self.network:
+            value = value - self.baseline(rows_y).unsqueeze(-2)
+        return value
 
     def scores(self, rows: Tensor, n_shifts: int = _N_SHIFTS_TRAINING) -> Scores:
         """Values at rows (M, b) together and apart; apart means all other pairs in a table."""
+        b, second = rows.shape[1], self.second(rows)
         if self.by_table:
             table = self.table(rows, rows)
-            b = table.shape[-1]
             joint = table.diagonal(dim1=-2, dim2=-1)
-            return Scores(joint, off_diagonal(table).unflatten(-1, (b, b - 1)), table)
-        chosen = torch.randint(1, rows.shape[1], (min(n_shifts, rows.shape[1] - 1),))
-        apart = [self.pairs(rows, rows.roll(-int(s), dims=1)) for s in chosen]
-        return Scores(self.pairs(rows, rows), torch.stack(apart, dim=-1))
+            apart = off_diagonal(table).unflatten(-1, (b, b - 1))
+            by_y = off_diagonal(table.mT).unflatten(-1, (b, b - 1))
+            return Scores(joint, apart, by_y, second)
+        chosen = [int(s) for s in torch.randint(1, b, (min(n_shifts, b - 1),))]
+        values = [self.pairs(rows, rows.roll(-s, dims=1)) for s in chosen]
+        by_y = [v.roll(s, dims=1) for v, s in zip(values, chosen, strict=True)]
+        joint = self.pairs(rows, rows)
+        return Scores(joint, torch.stack(values, dim=-1), torch.stack(by_y, dim=-1), second)
 
     @torch.no_grad()
     def held_out(self, which: str, n_shifts: int) -> list[HeldOut]:
@@ -194,8 +219,16 @@ class PairCritics:
         turns = [shifts(len(r), self._n_shifts(len(r), n_shifts)) for r in rows]
         joint = self._chunked(stacked, stacked).unflatten(0, (-1, self.n_ensemble))
         apart = self._rotated(stacked, [len(r) for r in rows], turns)
+        second = self.second(stacked)
+        if second is not None:
+            second = second.unflatten(0, (-1, self.n_ensemble))
         return [
-            HeldOut(joint[k][:, : len(r)], apart[k][:, : len(r)], np.array(turns[k]))
+            HeldOut(
+                joint[k][:, : len(r)],
+                apart[k][:, : len(r)],
+                np.array(turns[k]),
+                None if second is None else second[k][:, : len(r)],
+            )
             for k, r in enumerate(rows)
         ]
 
@@ -231,6 +264,19 @@ class PairCritics:
         parts = zip(rows_x.split(size, dim=1), rows_y.split(size, dim=1), strict=True)
         return torch.cat([self.pairs(left, right) for left, right in parts], dim=1)
 
+    def start_from(self, other: PairCritics) -> None:
+        """Take over the weights of an earlier stack of the same shape."""
+        shapes = [
+            {name: w.shape for name, w in stack.network.state_dict().items()}
+            for stack in (self, other)
+        ]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                "warm_start=True needs the shapes of the last fit: the same columns, folds, "
+                "repeats and layers. Set warm_start=False, or fit a new estimator."
+            )
+        self.network.load_state_dict(other.network.state_dict())
+
     def on(self, X: np.ndarray, Y: np.ndarray) -> PairCritics:
         """The same critics on other rows."""
         other = copy.copy(self)
@@ -240,25 +286,37 @@ class PairCritics:
 
     def fit(
         self,
-        objective: Callable[[Scores, Tensor], Tensor],
+        objective: Callable[[Scores], Tensor],
+        selection: Callable[[HeldOut], Tensor],
         plan: Plan,
         rng: np.random.Generator,
     ) -> History:
-        """Maximise ``objective(scores, rows)``, selected by the bound that will be reported."""
+        """Maximise ``objective(scores)``; keep what does best by ``selection(held_out)``."""
 
         def validation_loss() -> Tensor:
-            told = [
-                donsker_varadhan(scores.joint, scores.product.flatten(1))
-                for scores in self.held_out("validation", _N_SHIFTS_SELECTION)
-            ]
-            return -torch.cat(told)
+            held_out = self.held_out("validation", _N_SHIFTS_SELECTION)
+            return -torch.cat([selection(scores) for scores in held_out])
 
         def loss(rows: Tensor) -> Tensor:
-            rows = rows.to(self.device)
-            return -objective(self.scores(rows), rows)
+            return -objective(self.scores(rows.to(self.device)))
 
         rows = [f.train for f in self.folds for _ in range(self.n_ensemble)]
         return train(self.network, loss, validation_loss, rows, plan, rng)
+
+
+def _critic(
+    critic: str | nn.Module,
+    members: int,
+    widths: tuple[int, int],
+    hidden_layer_sizes: Sequence[int],
+    layers: dict,
+) -> nn.Module:
+    if isinstance(critic, nn.Module):
+        return ReplicatedCritic(critic, members)
+    if critic == "bilinear":
+        return BilinearCritic(*widths, members=(members,))
+    kind = SeparableCritic if critic == "separable" else ConcatenatedCritic
+    return kind(*widths, hidden_layer_sizes, **layers)
 
 
 def _raw(X: np.ndarray, Y: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:

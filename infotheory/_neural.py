@@ -1,0 +1,270 @@
+"""What neural estimators of mutual information share: parameters, folds, value and error.
+
+Every row is evaluated by networks that neither trained nor were selected on it. All folds, and
+the repeats that show what the random start is worth, are trained in one pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from infotheory._base import MutualInformationEstimator
+from infotheory._resampling import Fold, cross_fit_folds, local_random_state
+from infotheory._validation import Variable, describe
+
+# Integer columns with more values than this are read as numbers, others as labels.
+_MOST_LABELS = 20
+_FEW_ROWS = 500
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """A cross-fitted value, its rows in the order of the sample, and what is to be said of it."""
+
+    value: float
+    pointwise: np.ndarray | None
+    influence: np.ndarray
+    seed_variance: float
+    model: Any
+    history: Any
+    notes: tuple[str, ...] = ()
+
+
+def as_table(variable: Variable) -> np.ndarray:
+    """Real columns as they are, labels as one indicator a value."""
+    parts = []
+    for column, size in zip(variable.columns, variable.n_symbols, strict=True):
+        parts.append(np.eye(size)[column] if size else column[:, None].astype(np.float64))
+    return np.hstack(parts)
+
+
+def import_torch(who: str) -> None:
+    """Raise with advice where torch is missing."""
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"{who} trains networks with torch, which is not installed. Run pip install "
+            f"'infotheory-learn[torch]', or choose an estimator without networks, such as KSG()."
+        ) from error
+
+
+class NeuralMutualInformation(MutualInformationEstimator):
+    """Cross-fitted networks on paired samples: subclasses say what is trained and reported."""
+
+    _accepts_labels = True
+    _parameter_constraints: dict = {
+        "reference": [StrOptions({"gaussian"}), None],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions({"relu", "silu", "gelu", "tanh"})],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_seconds": [Interval(Real, 0, None, closed="neither"), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_folds": [Interval(Integral, 2, None, closed="left")],
+        "n_ensemble": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+    _information_laws = {
+        "permutation": "sampling",
+        "translation": "sampling",
+        "scale": "sampling",
+        "symmetry": "sampling",
+    }
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+    def fit(
+        self, X: Any, y: Any, *, condition: Any = None, groups: Any = None
+    ) -> NeuralMutualInformation:
+        """Train the networks and evaluate each row with those that did not see it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,) or (n, e)
+        condition : array-like of shape (n,) or (n, f), optional
+            Estimate the information given this variable, as that with (y, condition) minus that
+            with the condition alone, on the same folds.
+        groups : array-like of shape (n,), optional
+            Rows of one group, such as copies of one image, stay in one fold.
+
+        Returns
+        -------
+        NeuralMutualInformation
+            The fitted estimator.
+        """
+        import_torch(type(self).__name__)
+        x, target, given = self._check_pair(X, y, condition, discrete=None)
+        notes: list[str] = []
+        variables = [_numbers_where_many(v, notes) for v in (x, target, given) if v is not None]
+        constant = _dropped_constants(variables, notes)
+        self._seen = variables
+        tables = [as_table(v) for v in variables]
+        rng = np.random.default_rng(local_random_state(self.random_state).randint(2**31 - 1))
+        folds = self._folds(len(x), groups, rng)
+        if len(x) < _FEW_ROWS:
+            notes.append(
+                f"Networks want many rows: with n = {len(x)} nearest neighbours (KSG) or a normal "
+                f"law are as a rule better."
+            )
+        if constant:
+            result = CrossFit(0.0, np.zeros(len(x)), np.zeros(len(x)), 0.0, None, None)
+        elif given is None:
+            result = self._cross_fit(tables[0], tables[1], folds, rng)
+        else:
+            both = self._cross_fit(tables[0], np.hstack(tables[1:]), folds, rng)
+            alone = self._cross_fit(tables[0], tables[2], folds, rng)
+            result = _difference(both, alone)
+        self._store(result, notes)
+        return self
+
+    def _folds(self, n: int, groups: Any, rng: np.random.Generator) -> list[Fold]:
+        codes = None
+        n_groups, what = n, "rows"
+        if groups is not None:
+            labels = describe(groups, "groups", discrete=True)
+            if len(labels) != n:
+                raise ValueError(
+                    f"groups must have one entry a row: {len(labels)} for {n} rows. Pass the "
+                    f"group of each row of X."
+                )
+            codes, n_groups = labels.codes()
+            what = "groups"
+        least = 2 * self.n_folds
+        if n_groups < least:
+            raise ValueError(
+                f"n_samples = {n} with {n_groups} {what} is too few for n_folds={self.n_folds}: at "
+                f"least {least} are needed, two a fold. Lower n_folds or pass more {what}."
+            )
+        folds = cross_fit_folds(n, self.n_folds, self.validation_fraction, rng, codes)
+        smallest = min(min(len(f.train), len(f.validation), len(f.test)) for f in folds)
+        if smallest < 2:
+            raise ValueError(
+                f"n_samples = {n} rows leave {smallest} for some part of the split with n_folds="
+                f"{self.n_folds} and validation_fraction={self.validation_fraction}: each part "
+                f"needs 2. Raise validation_fraction, lower n_folds or pass more rows."
+            )
+        return folds
+
+    def _cross_fit(
+        self, X: np.ndarray, Y: np.ndarray, folds: list[Fold], rng: np.random.Generator
+    ) -> CrossFit:
+        """Train on every fold and evaluate; every neural estimator has its own."""
+        raise NotImplementedError
+
+    def _plan(self, label: str, **changes: Any) -> Any:
+        from infotheory._training import Plan
+
+        words = {
+            "max_iter": self.max_iter,
+            "batch_size": self.batch_size,
+            "learning_rate_init": self.learning_rate_init,
+            "n_iter_no_change": self.n_iter_no_change if self.early_stopping else self.max_iter,
+            "tol": self.tol,
+            "max_seconds": self.max_seconds,
+            "check_every": max(1, min(50, self.max_iter // 4)),
+            "verbose": int(self.verbose),
+            "label": label,
+        }
+        return Plan(**{**words, **changes})
+
+    def _layers(self) -> tuple[int, ...]:
+        sizes = self.hidden_layer_sizes
+        return (int(sizes),) if isinstance(sizes, Integral) else tuple(int(s) for s in sizes)
+
+    def _store(self, result: CrossFit, notes: list[str]) -> None:
+        n = len(result.influence)
+        self._result = result
+        self.mutual_information_ = result.value
+        if result.pointwise is not None:
+            self.pointwise_ = result.pointwise
+        spread = float(np.var(result.influence, ddof=1)) / n
+        self.standard_error_ = math.sqrt(spread + result.seed_variance)
+        history = result.history
+        self.loss_curve_ = [] if history is None else history.loss_curve
+        self.validation_scores_ = (
+            [] if history is None else [-float(np.mean(v)) for v in history.validation]
+        )
+        self.n_iter_ = 0 if history is None else history.n_iter
+        self.notes_ = (*notes, *result.notes, *(history.notes() if history else ()))
+
+    def _check_new(self, X: Any, y: Any, condition: Any) -> tuple[np.ndarray, np.ndarray]:
+        check_is_fitted(self)
+        x, target, given = self._check_pair(X, y, condition, discrete=None, reset=False)
+        found = [v for v in (x, target, given) if v is not None]
+        if len(found) != len(self._seen):
+            raise ValueError(
+                "condition must be given to new rows exactly if it was given to fit. Pass it, or "
+                "leave it out, in both places."
+            )
+        tables = []
+        for variable, seen in zip(found, self._seen, strict=True):
+            many = [
+                j for j, size in enumerate(variable.n_symbols) if size and not seen.n_symbols[j]
+            ]
+            known = variable.as_numbers(many).aligned(seen)
+            if known.n_symbols != seen.n_symbols:
+                raise ValueError(
+                    f"{variable.name} has labels that fit did not see. Pass rows whose labels are "
+                    f"among those of the fitted sample."
+                )
+            tables.append(as_table(known))
+        return tables[0], np.hstack(tables[1:])
+
+
+def _numbers_where_many(variable: Variable, notes: list[str]) -> Variable:
+    """Integers of many values as numbers: an indicator for each would share nothing."""
+    many = [
+        j
+        for j, size in enumerate(variable.n_symbols)
+        if size > _MOST_LABELS and variable.numbers[j] is not None
+    ]
+    if many and any(s for j, s in enumerate(variable.n_symbols) if j not in many):
+        notes.append(
+            f"{variable.name}: integer columns of more than {_MOST_LABELS} values were read as "
+            f"numbers."
+        )
+    return variable.as_numbers(many) if many else variable
+
+
+def _dropped_constants(variables: Sequence[Variable], notes: list[str]) -> bool:
+    """Whether X or y is constant throughout, which a note says."""
+    constant = [bool(np.all(np.ptp(as_table(v), axis=0) == 0)) for v in variables[:2]]
+    for v, is_constant in zip(variables, constant, strict=False):
+        if is_constant:
+            notes.append(f"{v.name} is constant; it shares no information.")
+    return any(constant)
+
+
+def _difference(both: CrossFit, alone: CrossFit) -> CrossFit:
+    pointwise = None
+    if both.pointwise is not None and alone.pointwise is not None:
+        pointwise = both.pointwise - alone.pointwise
+    return CrossFit(
+        both.value - alone.value,
+        pointwise,
+        both.influence - alone.influence,
+        both.seed_variance + alone.seed_variance,
+        (both.model, alone.model),
+        both.history,
+        (*both.notes, *alone.notes),
+    )
