@@ -18,10 +18,10 @@ from infotheory._networks import (
     ReplicatedCritic,
     SeparableCritic,
 )
-from infotheory._reference import GaussianReference, Margins, log_ratio
+from infotheory._reference import choose_references, log_ratio, rotations
 from infotheory._resampling import Fold
 from infotheory._training import History, Plan, train
-from infotheory.functional import donsker_varadhan, off_diagonal
+from infotheory.functional import off_diagonal
 
 CRITICS = ("separable", "concatenated", "bilinear")
 # Pairs drawn apart for each row, where they cannot come from a table of all pairs.
@@ -56,12 +56,6 @@ def features(coordinates: np.ndarray) -> np.ndarray:
     square = np.sum(coordinates**2, axis=1, keepdims=True)
     radius = np.log1p(square) - math.log1p(coordinates.shape[1])
     return np.hstack([coordinates, radius, np.tanh(np.abs(coordinates))])
-
-
-def shifts(n_rows: int, n_shifts: int) -> list[int]:
-    """Different rotations of the rows, none of them the identity: each pairs all rows apart."""
-    count = min(n_shifts, n_rows - 1)
-    return sorted({1 + (s * (n_rows - 1)) // count for s in range(count)})
 
 
 class PairCritics:
@@ -101,7 +95,9 @@ class PairCritics:
         device: torch.device,
     ) -> None:
         self.folds, self.n_ensemble, self.device = folds, n_ensemble, device
-        self.margins, self.references, self.has_reference = _references(X, Y, folds, reference)
+        self.margins, self.references, self.has_reference = choose_references(
+            X, Y, folds, reference
+        )
         left, right = self.inputs(X, Y)
         self.left, self.right = left, right
         members = len(folds) * n_ensemble
@@ -216,7 +212,7 @@ class PairCritics:
         longest = max(len(r) for r in rows)
         filled = np.stack([np.resize(r, longest) for r in rows])
         stacked = torch.as_tensor(filled, device=self.device)[self.fold_of]
-        turns = [shifts(len(r), self._n_shifts(len(r), n_shifts)) for r in rows]
+        turns = [rotations(len(r), self._n_rotations(len(r), n_shifts)) for r in rows]
         joint = self._chunked(stacked, stacked).unflatten(0, (-1, self.n_ensemble))
         apart = self._rotated(stacked, [len(r) for r in rows], turns)
         second = self.second(stacked)
@@ -333,31 +329,3 @@ def _padded(tables: list[np.ndarray], device: torch.device) -> Tensor:
     width = max(t.shape[1] for t in tables)
     padded = [np.pad(t, ((0, 0), (0, width - t.shape[1]))) for t in tables]
     return torch.as_tensor(np.stack(padded), dtype=torch.float32, device=device)
-
-
-def _references(
-    X: np.ndarray, Y: np.ndarray, folds: Sequence[Fold], reference: str | None
-) -> tuple[list[tuple[Margins, Margins]], list[GaussianReference], bool]:
-    """Margins and coordinates, and whether the normal law tells anything of the selection rows.
-
-    Ranks bear heavy tails and undo any map of single columns, but attenuate beyond 4 nats; raw
-    margins do not. What tells more on the selection rows is taken.
-    """
-    options = []
-    for kind in ("ranks", "raw"):
-        margins = [(Margins(X[f.train], kind), Margins(Y[f.train], kind)) for f in folds]
-        fitted, told = [], []
-        for fold, (on_x, on_y) in zip(folds, margins, strict=True):
-            normal = GaussianReference(on_x(X[fold.train]), on_y(Y[fold.train]))
-            u, v = normal.coordinates(on_x(X[fold.validation]), on_y(Y[fold.validation]))
-            quadratic = normal.quadratic()
-            apart = [log_ratio(u, np.roll(v, s, axis=0), quadratic) for s in shifts(len(u), 64)]
-            told.append(donsker_varadhan(log_ratio(u, v, quadratic), np.concatenate(apart)))
-            fitted.append(normal)
-        options.append((float(np.mean(told)), margins, fitted))
-        if reference is None:
-            break
-    told, margins, fitted = max(options, key=lambda option: option[0])
-    if reference is None or not told > 0:
-        return options[0][1], options[0][2], False
-    return margins, fitted, True

@@ -1,0 +1,372 @@
+"""Denoisers of paired rows, trained on every fold at once, that start from a normal law's own.
+
+A denoiser predicts the noise in rows sent through a Gaussian channel. The best linear one is
+known in closed form from the normal reference, and a network adds what is not linear: with its
+output at zero the estimate is the reference's, and only rows that no step saw say what it is worth.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from infotheory._networks import MLP
+from infotheory._reference import GaussianReference, Margins
+from infotheory._resampling import Fold
+from infotheory._training import History, Plan, train
+from infotheory.functional import (
+    denoising_gap,
+    diffuse,
+    log_snr_quantile,
+    log_snr_weight,
+    reference_gap,
+    score_gap,
+)
+from infotheory.functional._diffusion_channel import signal_and_noise
+
+# Log-SNR below which what is left to learn is lost in noise, and how far past the finest scale
+# the range goes: what lies outside is at most e^-6 / 2 of a column's variance or information.
+_LOWEST, _PAST_FINEST, _HIGHEST = -6.0, 6.0, 30.0
+_ROWS_PROBED = 2000
+_QUARTILE_OF_SQUARE = 0.1015  # of the square of a standard normal number
+_LARGEST_CHUNK = 2**17
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Range and sampling law of the log-SNR."""
+
+    low: float
+    high: float
+    location: float
+    scale: float
+
+    def sample(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-SNRs at uniform numbers, and their weights."""
+        log_snr = log_snr_quantile(
+            u, self.low, self.high, location=self.location, scale=self.scale
+        )
+        weight = log_snr_weight(
+            log_snr, self.low, self.high, location=self.location, scale=self.scale
+        )
+        return log_snr, weight
+
+
+def channel_for(finest: float) -> Channel:
+    """A range that sees structure down to the variance `finest` of unit-variance columns."""
+    depth = min(max(-math.log(max(finest, 1e-12)), 0.0), _HIGHEST - _PAST_FINEST)
+    return Channel(_LOWEST, depth + _PAST_FINEST, depth / 2, 2.0 + depth / 8)
+
+
+def finest_variance(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> float:
+    """The smallest variance of a column of u among rows with nearly the same v.
+
+    From the difference to the nearest neighbour in v; the lower quartile, so that a narrow part
+    of a broad law counts.
+    """
+    from infotheory._xp._neighbors import nearest
+
+    rows = rng.permutation(len(u))[:_ROWS_PROBED]
+    u, v = u[rows], np.ascontiguousarray(v[rows])
+    partner = nearest(v, 1, metric="euclidean")[1][:, 0]
+    square = np.quantile((u - u[partner]) ** 2 / 2, 0.25, axis=0) / _QUARTILE_OF_SQUARE
+    return float(np.min(square))
+
+
+class Problem(NamedTuple):
+    """What one network predicts the noise of, given what: "diffused", "clean" or "absent"."""
+
+    x: str
+    y: str
+
+
+MARGINAL, CONDITIONAL = Problem("diffused", "absent"), Problem("diffused", "clean")
+REVERSED, JOINT = Problem("clean", "diffused"), Problem("diffused", "diffused")
+
+
+class Gain(NamedTuple):
+    """One fold's rows: what networks add to the reference in three forms, (E + 1, n) each.
+
+    The last entry is the mean network, those before it one a repeat.
+    """
+
+    gap: np.ndarray
+    inside: np.ndarray
+    outside: np.ndarray
+
+
+class _Network(nn.Module):
+    def __init__(
+        self, dim: int, hidden_layer_sizes: Sequence[int], members: int, activation: str
+    ) -> None:
+        super().__init__()
+        self.mlp = MLP(
+            (3 * dim + 2 + _N_WAVES, *hidden_layer_sizes, dim),
+            members=(members,),
+            activation=activation,
+            zero_output=True,
+        )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.mlp(inputs)
+
+
+_N_WAVES = 8
+
+
+def _waves(log_snr: Tensor) -> Tensor:
+    """The log-SNR as smooth inputs of order one."""
+    parts = [log_snr / 10, torch.tanh(log_snr / 4)]
+    for period in (8.0, 16.0, 32.0):
+        angle = log_snr * (2 * math.pi / period)
+        parts += [torch.sin(angle), torch.cos(angle)]
+    return torch.stack(parts, dim=-1)
+
+
+class PairDenoisers:
+    """A stack of denoisers: one a fold, repeat and problem.
+
+    Parameters
+    ----------
+    X, Y : ndarray of shape (n, d), (n, e)
+    folds : list of Fold
+    problems : sequence of Problem
+    margins, references : lists of one entry a fold
+    has_reference : bool
+        Whether the normal law is the start, or none (no correlation).
+    n_ensemble : int
+    hidden_layer_sizes : sequence of int
+    activation : str
+    device : torch.device
+    rng : numpy.random.Generator
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        Y: np.ndarray,
+        folds: Sequence[Fold],
+        problems: Sequence[Problem],
+        *,
+        margins: list[tuple[Margins, Margins]],
+        references: list[GaussianReference],
+        has_reference: bool,
+        n_ensemble: int,
+        hidden_layer_sizes: Sequence[int],
+        activation: str,
+        device: torch.device,
+        rng: np.random.Generator,
+    ) -> None:
+        self.folds, self.problems, self.n_ensemble = folds, tuple(problems), n_ensemble
+        self.margins, self.references, self.device = margins, references, device
+        self.dim_x = min(r.dim_x for r in references)
+        self.dim_y = min(r.dim_y for r in references)
+        self.rows = self.coordinates(X, Y)
+        n_problems = len(self.problems)
+        members = len(folds) * n_ensemble * n_problems
+        index = torch.arange(members, device=device)
+        self.fold_of = index // (n_ensemble * n_problems)
+        dim = self.dim_x + self.dim_y
+        self._lay_out(has_reference)
+        self.network = _Network(dim, hidden_layer_sizes, members, activation).to(device)
+        self.channel = channel_for(self._finest(rng, has_reference))
+
+    def coordinates(self, X: np.ndarray, Y: np.ndarray) -> Tensor:
+        """Canonical coordinates of rows under every fold's maps: (n_folds, n, d + e)."""
+        tables = []
+        for (on_x, on_y), reference in zip(self.margins, self.references, strict=True):
+            u, v = reference.coordinates(on_x(X), on_y(Y))
+            tables.append(np.hstack([u[:, : self.dim_x], v[:, : self.dim_y]]))
+        return torch.as_tensor(np.stack(tables), dtype=torch.float32, device=self.device)
+
+    def on(self, X: np.ndarray, Y: np.ndarray) -> PairDenoisers:
+        """The same denoisers on other rows."""
+        other = copy.copy(self)
+        other.rows = self.coordinates(X, Y)
+        return other
+
+    def _lay_out(self, has_reference: bool) -> None:
+        """What each member does with each column, and its correlation with its partner."""
+        d, e = self.dim_x, self.dim_y
+        k = min(d, e)
+        partner = torch.arange(d + e)
+        partner[:k], partner[d : d + k] = torch.arange(d, d + k), torch.arange(k)
+        self._partner = partner.to(self.device)
+
+        def mask(state: str) -> Tensor:
+            rows = [[p.x == state] * d + [p.y == state] * e for p in self.problems]
+            repeated = torch.tensor(rows).repeat(len(self.folds) * self.n_ensemble, 1)
+            return repeated[:, None].to(self.device, torch.float32)
+
+        self._diffused, self._clean = mask("diffused"), mask("clean")
+        rho = np.zeros((len(self.folds), d + e))
+        if has_reference:
+            for i, reference in enumerate(self.references):
+                rho[i, :k] = rho[i, d : d + k] = reference.correlations[:k]
+        rho = torch.as_tensor(rho)[self.fold_of.cpu()][:, None]
+        self._rho = rho.to(self.device, torch.float32)
+        self._rest = (1 - rho**2).to(self.device, torch.float32)
+        self._beside_clean = self._clean[..., self._partner]
+        self._beside_diffused = self._diffused[..., self._partner]
+
+    def _finest(self, rng: np.random.Generator, has_reference: bool) -> float:
+        rows = self.rows[0].cpu().numpy().astype(np.float64)
+        u, v = rows[:, : self.dim_x], rows[:, self.dim_x :]
+        finest = [finest_variance(u, v, rng)]
+        if any(p.y == "diffused" for p in self.problems):
+            finest.append(finest_variance(v, u, rng))
+        if has_reference:
+            finest.append(float(1 - self.references[0].correlations[0] ** 2))
+        return min(finest)
+
+    def predict(self, rows: Tensor, noise: Tensor, log_snr: Tensor) -> tuple[Tensor, Tensor]:
+        """Noise predictions of the networks and of the reference.
+
+        Parameters
+        ----------
+        rows : integer tensor of shape (M, b)
+        noise : tensor of shape (M, b, d + e)
+        log_snr : tensor of shape (M, b)
+        """
+        clean = self.rows[self.fold_of[:, None], rows]
+        signal, spread = (s.unsqueeze(-1) for s in signal_and_noise(log_snr))
+        seen = self._diffused * diffuse(clean, noise, log_snr) + self._clean * clean
+        # How far the partner's signal reaches: not at all, once, or twice through the channel.
+        reach = self._beside_clean * signal + self._beside_diffused * signal.square()
+        lost = self._beside_clean * spread.square() + self._beside_diffused * spread.square() * (
+            1 + signal.square()
+        )
+        present = self._beside_clean + self._beside_diffused
+        # 1 - reach^2 rho^2, without the cancellation at strong dependence.
+        left = (1 - present) + present * (self._rest + self._rho.square() * lost)
+        partner = seen[..., self._partner]
+        scaled = (seen - reach * self._rho * partner) * left.rsqrt()
+        share = spread * left.rsqrt()
+        reference = self._diffused * scaled * share
+        unexplained = (left - spread.square()).clamp(min=0).sqrt() * left.rsqrt()
+        d = self.dim_x
+        inputs = torch.cat(
+            [
+                seen,
+                self._diffused * scaled,
+                torch.tanh(seen.abs()),
+                _radius(seen[..., :d]),
+                _radius(seen[..., d:]),
+                _waves(log_snr),
+            ],
+            dim=-1,
+        )
+        correction = self._diffused * (unexplained * share) * self.network(inputs)
+        return reference + correction, reference
+
+    def gains(self, rows: Tensor, noise: Tensor, u: Tensor) -> Tensor:
+        """What the networks take off the reference's weighted loss, (M, b): higher is better."""
+        log_snr, weight = self.channel.sample(u)
+        network, reference = self.predict(rows, noise, log_snr)
+        noise = self._diffused * noise
+        return denoising_gap(noise, reference, network, weight)
+
+    def fit(self, plan: Plan, rng: np.random.Generator) -> History:
+        """Train all members; each keeps its best weights by the held-out denoising gain."""
+        repeats = self.n_ensemble * len(self.problems)
+        selection = self._stacked("validation")
+        n_draws = max(2, 4096 // selection.shape[1])
+        drawn = selection.repeat(1, n_draws)
+        shape = (len(self.folds), drawn.shape[1], self.rows.shape[-1])
+        noise = torch.randn(shape, device=self.device)
+        lattice = (torch.arange(n_draws, device=self.device) + 0.5) / n_draws
+        start = torch.rand(len(self.folds), selection.shape[1], device=self.device)
+        u = ((start[:, None] + lattice[:, None]) % 1).flatten(1)
+        fold_of = self.fold_of
+
+        def validation_loss() -> Tensor:
+            return -self._chunked(drawn, noise[fold_of], u[fold_of]).mean(1)
+
+        def loss(rows: Tensor) -> Tensor:
+            rows = rows.to(self.device)
+            b = rows.shape[1]
+            order = torch.rand(rows.shape, device=self.device).argsort(1)
+            u = (order + torch.rand(rows.shape, device=self.device)) / b
+            noise = torch.randn(*rows.shape, self.rows.shape[-1], device=self.device)
+            return -self.gains(rows, noise, u).mean(1)
+
+        rows = [f.train for f in self.folds for _ in range(repeats)]
+        return train(self.network, loss, validation_loss, rows, plan, rng)
+
+    def _stacked(self, which: str) -> Tensor:
+        rows = [getattr(f, which) for f in self.folds]
+        longest = max(len(r) for r in rows)
+        filled = np.stack([np.resize(r, longest) for r in rows])
+        return torch.as_tensor(filled, device=self.device)[self.fold_of]
+
+    def _chunked(self, rows: Tensor, noise: Tensor, u: Tensor) -> Tensor:
+        size = max(1, _LARGEST_CHUNK // len(rows))
+        parts = zip(rows.split(size, 1), noise.split(size, 1), u.split(size, 1), strict=True)
+        return torch.cat([self.gains(*part) for part in parts], dim=1)
+
+    @torch.no_grad()
+    def held_out(self, rows: Tensor, n_draws: int) -> Tensor:
+        """Row means of the three forms' gains over draws: (3, n_folds, E + 1, b).
+
+        Parameters
+        ----------
+        rows : integer tensor of shape (n_folds, b)
+        n_draws : int
+            Log-SNRs a row, stratified, with fresh noise; the networks share both.
+        """
+        n_folds, b = rows.shape
+        total = torch.zeros(3, n_folds, self.n_ensemble + 1, b, dtype=torch.float64)
+        start = torch.rand(n_folds, b, device=self.device)
+        size = max(1, _LARGEST_CHUNK // len(self.fold_of))
+        for draw in range(n_draws):
+            u = (start + draw / n_draws) % 1
+            noise = torch.randn(n_folds, b, self.rows.shape[-1], device=self.device)
+            for some in torch.arange(b, device=self.device).split(size):
+                total[..., some.cpu()] += self._forms(rows[:, some], noise[:, some], u[:, some])
+        return total / n_draws
+
+    def _forms(self, rows: Tensor, noise: Tensor, u: Tensor) -> Tensor:
+        log_snr, weight = self.channel.sample(u)
+        fold = self.fold_of
+        network, reference = self.predict(rows[fold], noise[fold], log_snr[fold])
+        shape = (len(rows), self.n_ensemble, len(self.problems))
+        network, reference = network.unflatten(0, shape), reference.unflatten(0, shape)
+        network = torch.cat([network, network.mean(1, keepdim=True)], dim=1)
+        reference = reference[:, :1].expand_as(network)
+        spread = signal_and_noise(log_snr)[1][:, None, :, None]
+        clean = self.rows[torch.arange(len(rows), device=self.device)[:, None], rows]
+        standard = spread * diffuse(clean, noise, log_snr)[:, None]
+        noise, weight = noise[:, None], weight[:, None]
+        forms = []
+        for predictions in (network, reference):
+            less, more = self._two(predictions)
+            kept = self._diffused[0 : len(self.problems)].amax(0)
+            forms.append(
+                torch.stack(
+                    [
+                        denoising_gap(noise * kept, less, more, weight),
+                        score_gap(less, more, weight),
+                        reference_gap(less, more, standard * kept, weight),
+                    ]
+                )
+            )
+        return (forms[0] - forms[1]).double().cpu()
+
+    def _two(self, predictions: Tensor) -> tuple[Tensor, Tensor]:
+        """The predictor that knows less and the one that knows more, of the same columns."""
+        if len(self.problems) == 2:
+            return predictions[:, :, 0], predictions[:, :, 1]
+        return predictions[:, :, 0], predictions[:, :, 1] + predictions[:, :, 2]
+
+
+def _radius(block: Tensor) -> Tensor:
+    """How long the block is, on a scale of order one."""
+    square = block.square().sum(-1, keepdim=True)
+    return torch.log1p(square) - math.log1p(block.shape[-1])
