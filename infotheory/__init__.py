@@ -32,6 +32,14 @@ _HOME = {
     "KSG": "_estimators.ksg",
     "MixedKSG": "_estimators.ksg",
     "EntropySum": "_estimators.composed",
+    "DonskerVaradhan": "_estimators.variational",
+    "MINE": "_estimators.variational",
+    "NWJ": "_estimators.variational",
+    "TUBA": "_estimators.variational",
+    "JensenShannonBound": "_estimators.variational",
+    "SMILE": "_estimators.variational",
+    "InfoNCE": "_estimators.contrastive",
+    "FLO": "_estimators.contrastive",
 }
 _SUBMODULES = ("datasets", "functional", "nn", "plotting", "testing")
 
@@ -41,6 +49,7 @@ if TYPE_CHECKING:
     from infotheory import datasets, functional, nn, plotting, testing
     from infotheory._estimate import Estimate
     from infotheory._estimators.composed import EntropySum
+    from infotheory._estimators.contrastive import FLO, InfoNCE
     from infotheory._estimators.discrete import (
         DiscreteDivergence,
         DiscreteEntropy,
@@ -53,6 +62,14 @@ if TYPE_CHECKING:
     )
     from infotheory._estimators.ksg import KSG, MixedKSG
     from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
+    from infotheory._estimators.variational import (
+        MINE,
+        NWJ,
+        SMILE,
+        TUBA,
+        DonskerVaradhan,
+        JensenShannonBound,
+    )
     from infotheory._functions import (
         conditional_mutual_information,
         divergence,

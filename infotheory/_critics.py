@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -29,17 +30,47 @@ _N_SHIFTS_TRAINING, _N_SHIFTS_SELECTION = 4, 8
 _LARGEST_CHUNK, _LARGEST_TABLE = 2**18, 2**22
 
 
-class Scores(NamedTuple):
-    """Critic values at rows drawn together (M, b), and apart (M, b, m).
+@dataclass
+class Scores:
+    """Critic values of a batch: at rows drawn together (M, b), and apart.
 
-    ``product[:, i]`` are pairs of x_i with other y; ``by_y[:, j]`` pairs of y_j with other x.
-    ``second`` are values of a second critic at rows drawn together, where there is one.
+    Apart are all other pairs of ``table`` (M, b, b), whose diagonal is ``joint``, or ``turned``
+    (M, b, m), of which column m pairs row i with row i + ``turns[m]``. ``second`` are values of a
+    second critic at rows drawn together.
     """
 
     joint: Tensor
-    product: Tensor
-    by_y: Tensor
+    table: Tensor | None = None
+    turned: Tensor | None = None
+    turns: Sequence[int] = ()
     second: Tensor | None = None
+
+    @property
+    def product(self) -> Tensor:
+        """Values apart, (M, b, m): entries of row i have x of row i."""
+        if self.table is None:
+            return self.turned  # pyright: ignore[reportReturnType]
+        b = self.table.shape[-1]
+        return off_diagonal(self.table).unflatten(-1, (b, b - 1))
+
+    def log_partitions(self) -> tuple[Tensor, Tensor, int]:
+        """Log sums of e^f over the candidates of each x and of each y, and how many there are."""
+        if self.table is not None:
+            table = self.table
+            return table.logsumexp(-1), table.logsumexp(-2), table.shape[-1]
+        joint = self.joint.unsqueeze(-1)
+        turned: Tensor = self.turned  # pyright: ignore[reportAssignmentType]
+        by_y = [turned[..., m].roll(s, dims=-1) for m, s in enumerate(self.turns)]
+        of_x = torch.cat([joint, turned], dim=-1).logsumexp(-1)
+        of_y = torch.cat([joint, torch.stack(by_y, dim=-1)], dim=-1).logsumexp(-1)
+        return of_x, of_y, len(self.turns) + 1
+
+
+def info_nce_objective(scores: Scores) -> Tensor:
+    """InfoNCE in both directions: only a constant of the best critic stays open."""
+    of_x, of_y, n_candidates = scores.log_partitions()
+    told = scores.joint - 0.5 * (of_x + of_y)
+    return told.mean(-1) + math.log(n_candidates)
 
 
 class HeldOut(NamedTuple):
@@ -103,7 +134,9 @@ class PairCritics:
         members = len(folds) * n_ensemble
         self.fold_of = torch.arange(members, device=device) // n_ensemble
         self.raw = _raw(X, Y, device) if isinstance(critic, nn.Module) else None
-        widths = (left.shape[-1], right.shape[-1])
+        # What to take from the log ratio of each fold so that its mean is the fold's value.
+        self.offsets = np.zeros(len(folds))
+        self.widths = widths = (left.shape[-1], right.shape[-1])
         layers = {"members": (members,), "activation": activation, "zero_output": True}
         parts = {"critic": _critic(critic, members, widths, hidden_layer_sizes, layers)}
         if second:
@@ -195,15 +228,11 @@ class PairCritics:
         b, second = rows.shape[1], self.second(rows)
         if self.by_table:
             table = self.table(rows, rows)
-            joint = table.diagonal(dim1=-2, dim2=-1)
-            apart = off_diagonal(table).unflatten(-1, (b, b - 1))
-            by_y = off_diagonal(table.mT).unflatten(-1, (b, b - 1))
-            return Scores(joint, apart, by_y, second)
-        chosen = [int(s) for s in torch.randint(1, b, (min(n_shifts, b - 1),))]
-        values = [self.pairs(rows, rows.roll(-s, dims=1)) for s in chosen]
-        by_y = [v.roll(s, dims=1) for v, s in zip(values, chosen, strict=True)]
+            return Scores(table.diagonal(dim1=-2, dim2=-1), table, second=second)
+        turns = [int(s) for s in torch.randint(1, b, (min(n_shifts, b - 1),))]
+        turned = [self.pairs(rows, rows.roll(-s, dims=1)) for s in turns]
         joint = self.pairs(rows, rows)
-        return Scores(joint, torch.stack(values, dim=-1), torch.stack(by_y, dim=-1), second)
+        return Scores(joint, turned=torch.stack(turned, dim=-1), turns=turns, second=second)
 
     @torch.no_grad()
     def held_out(self, which: str, n_shifts: int) -> list[HeldOut]:
@@ -212,7 +241,7 @@ class PairCritics:
         longest = max(len(r) for r in rows)
         filled = np.stack([np.resize(r, longest) for r in rows])
         stacked = torch.as_tensor(filled, device=self.device)[self.fold_of]
-        turns = [rotations(len(r), self._n_rotations(len(r), n_shifts)) for r in rows]
+        turns = [rotations(len(r), self._n_shifts(len(r), n_shifts)) for r in rows]
         joint = self._chunked(stacked, stacked).unflatten(0, (-1, self.n_ensemble))
         apart = self._rotated(stacked, [len(r) for r in rows], turns)
         second = self.second(stacked)
@@ -272,6 +301,22 @@ class PairCritics:
                 "repeats and layers. Set warm_start=False, or fit a new estimator."
             )
         self.network.load_state_dict(other.network.state_dict())
+
+    def release(self) -> None:
+        """Forget the rows: what is left is small, and enough for new ones."""
+        self.folds = []
+        self.left = self.right = torch.empty(0)
+        self.raw = None if self.raw is None else (self.left, self.right)
+
+    def log_ratio(self, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
+        """Log ratio of new rows: the mean over all critics, each less the offset of its fold."""
+        here = self.on(X, Y)
+        rows = torch.arange(len(X), device=self.device).expand(len(self.fold_of), -1)
+        with torch.no_grad():
+            second = here.second(rows)
+            raw = here._chunked(rows, rows) if second is None else second
+        by_fold = raw.double().unflatten(0, (-1, self.n_ensemble)).mean(1).cpu().numpy()
+        return np.mean(by_fold - self.offsets[:, None], axis=0)
 
     def on(self, X: np.ndarray, Y: np.ndarray) -> PairCritics:
         """The same critics on other rows."""

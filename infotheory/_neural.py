@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from numbers import Integral, Real
 from typing import Any
 
@@ -36,6 +37,7 @@ class CrossFit:
     model: Any
     history: Any
     notes: tuple[str, ...] = ()
+    bound: float | None = None  # the held-out value before any correction
 
 
 def as_table(variable: Variable) -> np.ndarray:
@@ -44,6 +46,11 @@ def as_table(variable: Variable) -> np.ndarray:
     for column, size in zip(variable.columns, variable.n_symbols, strict=True):
         parts.append(np.eye(size)[column] if size else column[:, None].astype(np.float64))
     return np.hstack(parts)
+
+
+def table_width(variable: Variable) -> int:
+    """Columns of the table that stands for a variable."""
+    return sum(size or 1 for size in variable.n_symbols)
 
 
 def import_torch(who: str) -> None:
@@ -119,8 +126,11 @@ class NeuralMutualInformation(MutualInformationEstimator):
         constant = _dropped_constants(variables, notes)
         self._seen = variables
         tables = [as_table(v) for v in variables]
+        self._continues = False
         rng = np.random.default_rng(local_random_state(self.random_state).randint(2**31 - 1))
         folds = self._folds(len(x), groups, rng)
+        if self.warm_start:
+            folds = self._folds_to_continue(tables, folds, groups, notes)
         if len(x) < _FEW_ROWS:
             notes.append(
                 f"Networks want many rows: with n = {len(x)} nearest neighbours (KSG) or a normal "
@@ -164,6 +174,24 @@ class NeuralMutualInformation(MutualInformationEstimator):
                 f"needs 2. Raise validation_fraction, lower n_folds or pass more rows."
             )
         return folds
+
+    def _folds_to_continue(
+        self, tables: list[np.ndarray], folds: list[Fold], groups: Any, notes: list[str]
+    ) -> list[Fold]:
+        """The folds of the last fit if the sample is the same: only they keep rows unseen."""
+        settings = (self.n_folds, self.validation_fraction)
+        asked = (*settings, None if groups is None else tuple(np.asarray(groups).tolist()))
+        sample = (asked, *((t.shape, sha256(t.tobytes()).hexdigest()) for t in tables))
+        last, last_folds = getattr(self, "_last_split", (None, folds))
+        self._continues = last == sample
+        if last is not None and not self._continues:
+            notes.append(
+                "warm_start needs the sample and the folds of the last fit, or rows that its "
+                "networks saw would count as unseen: training began anew."
+            )
+        kept = last_folds if self._continues else folds
+        self._last_split = (sample, kept)
+        return kept
 
     def _cross_fit(
         self, X: np.ndarray, Y: np.ndarray, folds: list[Fold], rng: np.random.Generator
@@ -267,4 +295,5 @@ def _difference(both: CrossFit, alone: CrossFit) -> CrossFit:
         (both.model, alone.model),
         both.history,
         (*both.notes, *alone.notes),
+        None if both.bound is None or alone.bound is None else both.bound - alone.bound,
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from infotheory._base import SHAPES, EntropyEstimator, check_instance, takes_variables
 from infotheory._estimators.composed import EntropySum
+from infotheory._estimators.contrastive import FLO, InfoNCE
 from infotheory._estimators.discrete import (
     DiscreteDivergence,
     DiscreteEntropy,
@@ -20,6 +21,14 @@ from infotheory._estimators.gaussian import (
 )
 from infotheory._estimators.ksg import KSG, MixedKSG
 from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
+from infotheory._estimators.variational import (
+    MINE,
+    NWJ,
+    SMILE,
+    TUBA,
+    DonskerVaradhan,
+    JensenShannonBound,
+)
 from infotheory._validation import Variable
 from infotheory.functional import gaussian_sample, gaussian_scores, ksg
 
@@ -38,6 +47,14 @@ NAMES: dict[str, dict[str, Any]] = {
         "gaussian": GaussianMutualInformation,
         "ksg": KSG,
         "mixed-ksg": MixedKSG,
+        "donsker-varadhan": DonskerVaradhan,
+        "mine": MINE,
+        "nwj": NWJ,
+        "tuba": TUBA,
+        "info-nce": InfoNCE,
+        "jensen-shannon": JensenShannonBound,
+        "smile": SMILE,
+        "flo": FLO,
     },
     "divergence": {
         "discrete": DiscreteDivergence,
