@@ -19,15 +19,18 @@ from infotheory._networks import (
     ReplicatedCritic,
     SeparableCritic,
 )
-from infotheory._reference import choose_references, log_ratio, rotations
+from infotheory._reference import choose_references, rotations
 from infotheory._resampling import Fold
 from infotheory._training import History, Plan, train
 from infotheory.functional import off_diagonal
 
 CRITICS = ("separable", "concatenated", "bilinear")
 # Pairs drawn apart for each row, where they cannot come from a table of all pairs.
-_N_SHIFTS_TRAINING, _N_SHIFTS_SELECTION = 4, 8
-_LARGEST_CHUNK, _LARGEST_TABLE = 2**18, 2**22
+_N_TURNS_TRAINING, _N_TURNS_SELECTION = 4, 8
+# Pairs where they do: of each selection row, and of all rows of a fold in the final value.
+_N_IN_TABLE_SELECTION, _LARGEST_TABLE = 256, 2**22
+# Rows that the networks see at once, and rows of a table.
+_LARGEST_CHUNK, _TABLE_ROWS = 2**18, 256
 
 
 @dataclass
@@ -71,6 +74,14 @@ def info_nce_objective(scores: Scores) -> Tensor:
     of_x, of_y, n_candidates = scores.log_partitions()
     told = scores.joint - 0.5 * (of_x + of_y)
     return told.mean(-1) + math.log(n_candidates)
+
+
+class _Side(NamedTuple):
+    """One variable's rows, (M, b, ...): what the critic sees, features, reference factors."""
+
+    inputs: Tensor
+    features: Tensor
+    reference: Tensor
 
 
 class HeldOut(NamedTuple):
@@ -125,18 +136,25 @@ class PairCritics:
         second: bool = False,
         device: torch.device,
     ) -> None:
-        self.folds, self.n_ensemble, self.device = folds, n_ensemble, device
+        self.n_ensemble, self.device = n_ensemble, device
+        # Selection rows in an order of their own: neighbours in a table are pairs drawn apart.
+        self.rows = {
+            "train": [f.train for f in folds],
+            "validation": [f.validation[torch.randperm(len(f.validation))] for f in folds],
+            "test": [f.test for f in folds],
+        }
         self.margins, self.references, self.has_reference = choose_references(
             X, Y, folds, reference
         )
-        left, right = self.inputs(X, Y)
-        self.left, self.right = left, right
+        self.left, self.right = self.inputs(X, Y)
         members = len(folds) * n_ensemble
         self.fold_of = torch.arange(members, device=device) // n_ensemble
-        self.raw = _raw(X, Y, device) if isinstance(critic, nn.Module) else None
+        self.raw = None
+        if isinstance(critic, nn.Module):
+            self.raw = (self._tensor(X), self._tensor(Y))
         # What to take from the log ratio of each fold so that its mean is the fold's value.
         self.offsets = np.zeros(len(folds))
-        self.widths = widths = (left.shape[-1], right.shape[-1])
+        widths = self.widths
         layers = {"members": (members,), "activation": activation, "zero_output": True}
         parts = {"critic": _critic(critic, members, widths, hidden_layer_sizes, layers)}
         if second:
@@ -147,147 +165,125 @@ class PairCritics:
         self.by_table = critic in ("separable", "bilinear")
 
     def inputs(self, X: np.ndarray, Y: np.ndarray) -> tuple[Tensor, Tensor]:
-        """What the critics see of rows, under the maps of every fold: (n_folds, n, f)."""
-        left, right = [], []
-        for k, (on_x, on_y) in enumerate(self.margins):
-            u, v = self.references[k].coordinates(on_x(X), on_y(Y))
+        """Features of rows under the maps of every fold, then the factors of the reference."""
+        left, right, factors = [], [], []
+        for (on_x, on_y), reference in zip(self.margins, self.references, strict=True):
+            u, v = reference.coordinates(on_x(X), on_y(Y))
             left.append(features(u))
             right.append(features(v))
-        return _padded(left, self.device), _padded(right, self.device)
+            if self.has_reference:
+                factors.append(_reference_factors(u, v, reference.quadratic()))
+        seen = [_padded(left), _padded(right)]
+        self.widths = (seen[0].shape[-1], seen[1].shape[-1])
+        for k, of_side in enumerate(zip(*factors, strict=True)):
+            seen[k] = np.concatenate([seen[k], _padded(list(of_side))], axis=-1)
+        return self._tensor(seen[0]), self._tensor(seen[1])
 
-    def _quadratics(self) -> tuple[Tensor, Tensor, Tensor] | None:
-        if not self.has_reference:
-            return None
-        parts = [r.quadratic() for r in self.references]
-        width = min(len(a) for a, _, _ in parts)
-        a = np.stack([p[0][:width] for p in parts])
-        b = np.stack([p[1][:width] for p in parts])
-        c = np.array([p[2] for p in parts])
-        return tuple(  # pyright: ignore[reportReturnType]
-            torch.as_tensor(t, dtype=torch.float32, device=self.device)
-            for t in (a[:, None], b[:, None], c[:, None])
-        )
+    def _tensor(self, table: np.ndarray) -> Tensor:
+        return torch.as_tensor(table, dtype=torch.float32, device=self.device)
 
-    def _prepared(self) -> tuple[Tensor, Tensor, Tensor] | None:
-        if not hasattr(self, "_cached"):
-            self._cached = self._quadratics()
-        return self._cached
+    def _side(self, rows: Tensor, side: int) -> _Side:
+        """What there is of one variable at rows (M, b)."""
+        table = (self.left, self.right)[side]
+        flat = (self.fold_of[:, None] * table.shape[1] + rows).flatten()
+        here = table.flatten(0, 1).index_select(0, flat).unflatten(0, rows.shape)
+        seen, factors = here[..., : self.widths[side]], here[..., self.widths[side] :]
+        return _Side(seen if self.raw is None else self.raw[side][rows], seen, factors)
 
-    def _of(self, rows: Tensor, side: int) -> Tensor:
-        """Network inputs of rows (M, b), one set a member."""
-        if self.raw is not None:
-            return self.raw[side][rows]
-        return (self.left, self.right)[side][self.fold_of[:, None], rows]
-
-    def _reference_pairs(self, rows_x: Tensor, rows_y: Tensor) -> Tensor | float:
-        quadratic = self._prepared()
-        if quadratic is None:
-            return 0.0
-        fold = self.fold_of[:, None]
-        u, v = self.left[fold, rows_x], self.right[fold, rows_y]
-        return log_ratio(u, v, tuple(q[self.fold_of] for q in quadratic))
-
-    def _reference_table(self, rows_x: Tensor, rows_y: Tensor) -> Tensor | float:
-        quadratic = self._prepared()
-        if quadratic is None:
-            return 0.0
-        a, b, c = (q[self.fold_of] for q in quadratic)
-        k, fold = a.shape[-1], self.fold_of[:, None]
-        u, v = self.left[fold, rows_x][..., :k], self.right[fold, rows_y][..., :k]
-        cross = (a * u) @ v.transpose(-2, -1)
-        return cross + c.unsqueeze(-1) - _own(b, u).unsqueeze(-1) - _own(b, v).unsqueeze(-2)
-
-    def pairs(self, rows_x: Tensor, rows_y: Tensor) -> Tensor:
-        """Critic values at pairs of rows, both (M, b)."""
-        left, right = self._of(rows_x, 0), self._of(rows_y, 1)
-        value = self.network["critic"](left, right) + self._reference_pairs(rows_x, rows_y)
-        return value - self.baseline(rows_y) if "baseline" in self.network else value
-
-    def baseline(self, rows: Tensor) -> Tensor:
-        """Values of the function of y alone, (M, b)."""
-        inputs = self.right[self.fold_of[:, None], rows]
-        return self.network["baseline"](inputs).squeeze(-1)
-
-    def second(self, rows: Tensor) -> Tensor | None:
-        """Values of the second critic at rows drawn together."""
-        if "second" not in self.network:
-            return None
-        value = self.network["second"](self._of(rows, 0), self._of(rows, 1))
-        return value + self._reference_pairs(rows, rows)
-
-    def table(self, rows_x: Tensor, rows_y: Tensor) -> Tensor:
-        """Critic values at all pairs of rows (M, b) and (M, c)."""
-        value = self.network["critic"].table(self._of(rows_x, 0), self._of(rows_y, 1))
-        value = value + self._reference_table(rows_x, rows_y)
-        if "baseline" in self.network:
-            value = value - self.baseline(rows_y).unsqueeze(-2)
+    def _values(self, name: str, x: _Side, y: _Side) -> Tensor:
+        """Values of a critic row by row."""
+        value = self.network[name](x.inputs, y.inputs)
+        if self.has_reference:
+            value = value + (x.reference * y.reference).sum(dim=-1)
+        if name == "critic" and "baseline" in self.network:
+            value = value - self.network["baseline"](y.features).squeeze(-1)
         return value
 
-    def scores(self, rows: Tensor, n_shifts: int = _N_SHIFTS_TRAINING) -> Scores:
+    def _factors(self, x: _Side, y: _Side) -> tuple[Tensor, Tensor]:
+        """Rows whose inner products are all values of the critic, the reference among them."""
+        left, right = self.network["critic"].factors(x.inputs, y.inputs)
+        lefts, rights = [left, x.reference], [right, y.reference]
+        if "baseline" in self.network:
+            lefts.append(torch.ones_like(left[..., :1]))
+            rights.append(-self.network["baseline"](y.features))
+        return torch.cat(lefts, dim=-1), torch.cat(rights, dim=-1)
+
+    def scores(self, rows: Tensor) -> Scores:
         """Values at rows (M, b) together and apart; apart means all other pairs in a table."""
-        b, second = rows.shape[1], self.second(rows)
+        x, y = self._side(rows, 0), self._side(rows, 1)
+        second = self._values("second", x, y) if "second" in self.network else None
         if self.by_table:
-            table = self.table(rows, rows)
+            left, right = self._factors(x, y)
+            table = left @ right.mT
             return Scores(table.diagonal(dim1=-2, dim2=-1), table, second=second)
-        turns = [int(s) for s in torch.randint(1, b, (min(n_shifts, b - 1),))]
-        turned = [self.pairs(rows, rows.roll(-s, dims=1)) for s in turns]
-        joint = self.pairs(rows, rows)
-        return Scores(joint, turned=torch.stack(turned, dim=-1), turns=turns, second=second)
+        b = rows.shape[1]
+        turns = [int(s) for s in torch.randint(1, b, (min(_N_TURNS_TRAINING, b - 1),))]
+        x = _Side(*(t.repeat(1, len(turns) + 1, 1) for t in x))
+        y = _Side(*(torch.cat([t.roll(-s, dims=1) for s in (0, *turns)], dim=1) for t in y))
+        values = self._values("critic", x, y).unflatten(1, (-1, b))
+        return Scores(values[:, 0], turned=values[:, 1:].mT, turns=turns, second=second)
 
     @torch.no_grad()
-    def held_out(self, which: str, n_shifts: int) -> list[HeldOut]:
-        """Scores of every fold at its own rows, the pairs apart chosen by fixed rotations."""
-        rows = [getattr(fold, which) for fold in self.folds]
+    def held_out(self, which: str, n_turns: int) -> list[HeldOut]:
+        """Scores of every fold at its own rows, each with the same number of pairs apart."""
+        rows = self.rows[which]
         longest = max(len(r) for r in rows)
-        filled = np.stack([np.resize(r, longest) for r in rows])
-        stacked = torch.as_tensor(filled, device=self.device)[self.fold_of]
-        turns = [rotations(len(r), self._n_shifts(len(r), n_shifts)) for r in rows]
-        joint = self._chunked(stacked, stacked).unflatten(0, (-1, self.n_ensemble))
-        apart = self._rotated(stacked, [len(r) for r in rows], turns)
-        second = self.second(stacked)
-        if second is not None:
-            second = second.unflatten(0, (-1, self.n_ensemble))
+        stacked = torch.as_tensor(np.stack([np.resize(r, longest) for r in rows])).to(self.device)
+        stacked = stacked[self.fold_of]
+        lengths = [len(r) for r in rows]
+        joint, apart, turns = (self._by_table if self.by_table else self._by_turns)(
+            stacked, lengths, n_turns
+        )
+        second: list[Tensor | None] = [None] * len(rows)
+        if "second" in self.network:
+            second = list(self._chunked("second", stacked, stacked).split(self.n_ensemble))
+        together = joint.split(self.n_ensemble)
         return [
-            HeldOut(
-                joint[k][:, : len(r)],
-                apart[k][:, : len(r)],
-                np.array(turns[k]),
-                None if second is None else second[k][:, : len(r)],
-            )
-            for k, r in enumerate(rows)
+            HeldOut(together[k][:, :n], apart[k], turns[k], None if s is None else s[:, :n])
+            for k, (n, s) in enumerate(zip(lengths, second, strict=True))
         ]
 
-    def _n_shifts(self, n_rows: int, n_shifts: int) -> int:
-        """All pairs apart where a table gives them for nothing, as far as memory goes."""
-        return max(n_shifts, _LARGEST_TABLE // n_rows) if self.by_table else n_shifts
+    def _by_table(
+        self, rows: Tensor, lengths: list[int], n_turns: int
+    ) -> tuple[Tensor, list[Tensor], list[np.ndarray]]:
+        size = max(1, _LARGEST_CHUNK // len(rows))
+        parts = [self._factors(self._side(r, 0), self._side(r, 1)) for r in rows.split(size, dim=1)]
+        left, right = (torch.cat(side, dim=1) for side in zip(*parts, strict=True))
+        apart, turns = [], []
+        of_fold = zip(left.split(self.n_ensemble), right.split(self.n_ensemble), strict=True)
+        for n, (x, y) in zip(lengths, of_fold, strict=True):
+            m = min(n_turns, n - 1)
+            apart.append(_band(x[:, :n], y[:, :n], m))
+            turns.append(np.arange(1, m + 1))
+        return (left * right).sum(dim=-1), apart, turns
 
-    def _rotated(self, rows: Tensor, lengths: list[int], turns: list[list[int]]) -> list[Tensor]:
-        """Values of row i with row i + s of the same fold: one (n_ensemble, n, m) a fold."""
+    def _by_turns(
+        self, rows: Tensor, lengths: list[int], n_turns: int
+    ) -> tuple[Tensor, list[Tensor], list[np.ndarray]]:
+        turns = [np.array(rotations(n, n_turns)) for n in lengths]
         position = torch.arange(rows.shape[1], device=self.device)
-        partners = [
-            (position[:, None] + torch.as_tensor(t, device=self.device)) % length
-            for length, t in zip(lengths, turns, strict=True)
-        ]
-        if not self.by_table:
-            by_shift = []
-            for s in range(len(turns[0])):
-                column = torch.stack([p[:, min(s, p.shape[1] - 1)] for p in partners])
-                by_shift.append(self._chunked(rows, rows.gather(1, column[self.fold_of])))
-            values = torch.stack(by_shift, dim=-1).unflatten(0, (-1, self.n_ensemble))
-            return [v[..., : len(t)] for v, t in zip(values, turns, strict=True)]
-        chunks: list[list[Tensor]] = [[] for _ in lengths]
-        size = max(1, _LARGEST_TABLE // rows.shape[1])
-        for some in position.split(size):
-            table = self.table(rows[:, some], rows).unflatten(0, (-1, self.n_ensemble))
-            for k, partner in enumerate(partners):
-                index = partner[some].expand(self.n_ensemble, -1, -1)
-                chunks[k].append(table[k].gather(2, index))
-        return [torch.cat(parts, dim=1) for parts in chunks]
+        length = torch.as_tensor(lengths, device=self.device)[self.fold_of, None]
+        values = []
+        for j in range(max(len(t) for t in turns)):
+            # A short fold has fewer turns; what it gets beyond them is left out below.
+            turn = torch.as_tensor([int(t[min(j, len(t) - 1)]) for t in turns], device=self.device)
+            partner = (position + turn[self.fold_of, None]) % length
+            values.append(self._chunked("critic", rows, rows.gather(1, partner)))
+        by_fold = torch.stack(values, dim=-1).split(self.n_ensemble)
+        apart = [v[:, :n, : len(t)] for v, n, t in zip(by_fold, lengths, turns, strict=True)]
+        return self._chunked("critic", rows, rows), apart, turns
 
-    def _chunked(self, rows_x: Tensor, rows_y: Tensor) -> Tensor:
+    def _chunked(self, name: str, rows_x: Tensor, rows_y: Tensor) -> Tensor:
         size = max(1, _LARGEST_CHUNK // len(rows_x))
         parts = zip(rows_x.split(size, dim=1), rows_y.split(size, dim=1), strict=True)
-        return torch.cat([self.pairs(left, right) for left, right in parts], dim=1)
+        values = [self._values(name, self._side(r, 0), self._side(s, 1)) for r, s in parts]
+        return torch.cat(values, dim=1)
+
+    def evaluated(self, n_turns: int) -> list[HeldOut]:
+        """Test scores: at least `n_turns` pairs apart a row, all of them where a table is small."""
+        longest = max(len(r) for r in self.rows["test"])
+        many = _LARGEST_TABLE // longest if self.by_table else 0
+        return self.held_out("test", max(n_turns, many))
 
     def start_from(self, other: PairCritics) -> None:
         """Take over the weights of an earlier stack of the same shape."""
@@ -304,26 +300,20 @@ class PairCritics:
 
     def release(self) -> None:
         """Forget the rows: what is left is small, and enough for new ones."""
-        self.folds = []
+        self.rows = {}
         self.left = self.right = torch.empty(0)
         self.raw = None if self.raw is None else (self.left, self.right)
 
+    @torch.no_grad()
     def log_ratio(self, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
         """Log ratio of new rows: the mean over all critics, each less the offset of its fold."""
-        here = self.on(X, Y)
+        here = copy.copy(self)
+        here.left, here.right = self.inputs(X, Y)
+        here.raw = None if self.raw is None else (self._tensor(X), self._tensor(Y))
         rows = torch.arange(len(X), device=self.device).expand(len(self.fold_of), -1)
-        with torch.no_grad():
-            second = here.second(rows)
-            raw = here._chunked(rows, rows) if second is None else second
+        raw = here._chunked("second" if "second" in self.network else "critic", rows, rows)
         by_fold = raw.double().unflatten(0, (-1, self.n_ensemble)).mean(1).cpu().numpy()
         return np.mean(by_fold - self.offsets[:, None], axis=0)
-
-    def on(self, X: np.ndarray, Y: np.ndarray) -> PairCritics:
-        """The same critics on other rows."""
-        other = copy.copy(self)
-        other.left, other.right = self.inputs(X, Y)
-        other.raw = None if self.raw is None else _raw(X, Y, self.device)
-        return other
 
     def fit(
         self,
@@ -334,14 +324,16 @@ class PairCritics:
     ) -> History:
         """Maximise ``objective(scores)``; keep what does best by ``selection(held_out)``."""
 
+        n_turns = _N_IN_TABLE_SELECTION if self.by_table else _N_TURNS_SELECTION
+
         def validation_loss() -> Tensor:
-            held_out = self.held_out("validation", _N_SHIFTS_SELECTION)
+            held_out = self.held_out("validation", n_turns)
             return -torch.cat([selection(scores) for scores in held_out])
 
         def loss(rows: Tensor) -> Tensor:
             return -objective(self.scores(rows.to(self.device)))
 
-        rows = [f.train for f in self.folds for _ in range(self.n_ensemble)]
+        rows = [r for r in self.rows["train"] for _ in range(self.n_ensemble)]
         return train(self.network, loss, validation_loss, rows, plan, rng)
 
 
@@ -360,17 +352,33 @@ def _critic(
     return kind(*widths, hidden_layer_sizes, **layers)
 
 
-def _raw(X: np.ndarray, Y: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
-    left, right = (torch.as_tensor(t, dtype=torch.float32, device=device) for t in (X, Y))
-    return left, right
+def _reference_factors(
+    u: np.ndarray, v: np.ndarray, quadratic: tuple[np.ndarray, np.ndarray, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The log ratio of a normal law as an inner product of rows of x and of y."""
+    a, b, c = quadratic
+    u, v = u[:, : len(a)], v[:, : len(a)]
+    one = np.ones((len(u), 1))
+    own_u, own_v = (u**2 @ b)[:, None], (v**2 @ b)[:, None]
+    return np.hstack([a * u, c - own_u, one]), np.hstack([v, one, -own_v])
 
 
-def _own(b: Tensor, u: Tensor) -> Tensor:
-    return (b * u * u).sum(dim=-1)
+def _band(left: Tensor, right: Tensor, n_turns: int) -> Tensor:
+    """Inner products of row i of `left` with rows i + 1, ..., i + n_turns of `right`, cyclic."""
+    members, n, _ = left.shape
+    right = torch.cat([right, right[:, :n_turns]], dim=1)
+    bands = []
+    for start in range(0, n, _TABLE_ROWS):
+        rows = min(_TABLE_ROWS, n - start)
+        width = rows + n_turns
+        table = left[:, start : start + rows] @ right[:, start : start + width].mT
+        # One column further each row: the diagonals beside the main one, without a copy.
+        strides = (rows * width, width + 1, 1)
+        bands.append(table.contiguous().as_strided((members, rows, n_turns), strides, 1))
+    return torch.cat(bands, dim=1)
 
 
-def _padded(tables: list[np.ndarray], device: torch.device) -> Tensor:
-    """One tensor of all folds; a fold that lost a degenerate direction gets a column of zeros."""
+def _padded(tables: list[np.ndarray]) -> np.ndarray:
+    """One array of all folds; a fold that lost a degenerate direction gets a column of zeros."""
     width = max(t.shape[1] for t in tables)
-    padded = [np.pad(t, ((0, 0), (0, width - t.shape[1]))) for t in tables]
-    return torch.as_tensor(np.stack(padded), dtype=torch.float32, device=device)
+    return np.stack([np.pad(t, ((0, 0), (0, width - t.shape[1]))) for t in tables])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -55,7 +56,7 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         self.sizes, self.activation = tuple(sizes), activation
-        pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        pairs = list(pairwise(sizes))
         self.weights = nn.ParameterList(
             nn.Parameter(torch.empty(*members, fan_in, fan_out)) for fan_in, fan_out in pairs
         )
@@ -116,7 +117,7 @@ class ConcatenatedCritic(nn.Module):
         return self.network(torch.cat([x, y], dim=-1)).squeeze(-1)
 
     def table(self, x: Tensor, y: Tensor) -> Tensor:
-        """Values at all pairs (x_i, y_j), of shape (..., n, m), in n m passes of the later layers."""
+        """Values at all pairs (x_i, y_j), of shape (..., n, m); the later layers see n m rows."""
         weight, bias = self.network.weights[0], self.network.biases[0]
         left = x @ weight[..., : self.dim_x, :]
         right = _linear(y, weight[..., self.dim_x :, :], bias)
@@ -167,19 +168,22 @@ class SeparableCritic(nn.Module):
                 self.right.weights[-1][..., -1] = 0
                 self.right.biases[-1][..., -1] = 0
 
+    def factors(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings whose inner products are the values, terms of one side included."""
+        left, right = self.left(x), self.right(y)
+        k, one = self.dim_embedding, torch.ones_like(left[..., :1])
+        right = torch.cat([right[..., :k], torch.ones_like(right[..., :1]), right[..., k:]], dim=-1)
+        return torch.cat([left, one], dim=-1), right
+
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Values at the rows (x_i, y_i), of shape (..., n)."""
-        left, right = self.left(x), self.right(y)
-        k = self.dim_embedding
-        product = (left[..., :k] * right[..., :k]).sum(dim=-1)
-        return product + left[..., k] + right[..., k]
+        left, right = self.factors(x, y)
+        return (left * right).sum(dim=-1)
 
     def table(self, x: Tensor, y: Tensor) -> Tensor:
         """Values at all pairs (x_i, y_j), of shape (..., n, m)."""
-        left, right = self.left(x), self.right(y)
-        k = self.dim_embedding
-        product = left[..., :k] @ right[..., :k].transpose(-2, -1)
-        return product + left[..., k].unsqueeze(-1) + right[..., k].unsqueeze(-2)
+        left, right = self.factors(x, y)
+        return left @ right.mT
 
 
 class BilinearCritic(nn.Module):
@@ -195,13 +199,17 @@ class BilinearCritic(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(*members, dim_x, dim_y))
 
+    def factors(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows whose inner products are the values."""
+        return x @ self.weight, y
+
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Values at the rows (x_i, y_i), of shape (..., n)."""
         return ((x @ self.weight) * y).sum(dim=-1)
 
     def table(self, x: Tensor, y: Tensor) -> Tensor:
         """Values at all pairs (x_i, y_j), of shape (..., n, m)."""
-        return (x @ self.weight) @ y.transpose(-2, -1)
+        return (x @ self.weight) @ y.mT
 
 
 class ReplicatedCritic(nn.Module):
@@ -233,9 +241,7 @@ class ReplicatedCritic(nn.Module):
         """Values at the rows (x_i, y_i), of shape (n_members, n)."""
         values = []
         for i, replica in enumerate(self._copies):
-            weights = {
-                name: w[i] for name, w in zip(self._names, self.stacked, strict=True)
-            }
+            weights = {name: w[i] for name, w in zip(self._names, self.stacked, strict=True)}
             replica.train(self.training)
             out: Any = torch.func.functional_call(replica, weights, (x[i], y[i]))
             if not isinstance(out, Tensor) or out.shape not in ((len(x[i]),), (len(x[i]), 1)):

@@ -13,7 +13,7 @@ from infotheory._resampling import Fold
 
 # A correction below this many nats changes nothing that a note should mention.
 _WORTH_A_NOTE = 0.005
-_N_SHIFTS = 64
+_N_TURNS = 64
 
 
 class FoldScores(NamedTuple):
@@ -60,7 +60,7 @@ class VariationalMutualInformation(NeuralMutualInformation):
     bound_: ClassVar[str] = "lower bound"
     _baseline: ClassVar[bool] = False
     _second: ClassVar[bool] = False
-    _n_shifts: ClassVar[int] = _N_SHIFTS
+    _n_turns: ClassVar[int] = _N_TURNS
     _parameter_constraints: dict = {
         **NeuralMutualInformation._parameter_constraints,
         "critic": [StrOptions({"separable", "concatenated", "bilinear"}), callable],
@@ -166,7 +166,7 @@ class VariationalMutualInformation(NeuralMutualInformation):
             history = stack.fit(
                 self._objective(), self._selected_by, self._plan(type(self).__name__), rng
             )
-            held_out = stack.held_out("test", self._n_shifts)
+            held_out = stack.evaluated(self._n_turns)
         return self._summary(stack, folds, held_out, history, rng)
 
     def _to_continue(self) -> tuple[Any, ...]:

@@ -53,7 +53,7 @@ class InfoNCE(VariationalMutualInformation):
     True
     """
 
-    _n_shifts = _N_CANDIDATES - 1
+    _n_turns = _N_CANDIDATES - 1
 
     def _objective(self) -> Any:
         from infotheory._critics import info_nce_objective
@@ -62,7 +62,7 @@ class InfoNCE(VariationalMutualInformation):
 
     def _terms(self, scores: FoldScores) -> tuple[np.ndarray, np.ndarray]:
         """One term a row, and the share of each other candidate in its partition sum."""
-        apart = scores.product[:, : self._n_shifts]
+        apart = scores.product[:, : self._n_turns]
         table = np.concatenate([scores.joint[:, None], apart], axis=1)
         partition = logsumexp(table, axis=1)
         terms = scores.joint - partition + np.log(table.shape[1])
