@@ -58,8 +58,8 @@ class History:
         notes = []
         if self.stopped == "interrupted":
             notes.append(
-                f"Training was interrupted after {self.n_iter} steps; the value is that of the best "
-                f"weights so far."
+                f"Training was interrupted after {self.n_iter} steps; the value is that of the "
+                f"best weights so far."
             )
         if self.stopped == "max_seconds":
             notes.append(f"Training used up its time after {self.n_iter} steps.")
@@ -76,10 +76,16 @@ class History:
 
 def choose_device(device: str) -> torch.device:
     """A device that is there: "auto" takes CUDA if it can, and a missing one means the CPU."""
-    if device == "auto" or device.startswith("cuda"):
-        available = torch.cuda.is_available()
-        return torch.device(("cuda" if device == "auto" else device) if available else "cpu")
-    return torch.device(device)
+    available = torch.cuda.is_available()
+    if device == "auto":
+        return torch.device("cuda" if available else "cpu")
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device must be a name that Torch knows, got {device!r}. Pass cpu, cuda, mps or auto."
+        ) from error
+    return found if found.type != "cuda" or available else torch.device("cpu")
 
 
 @contextmanager
@@ -217,9 +223,7 @@ def train(
             if spent >= 1:
                 history.stopped = "max_seconds"
                 break
-            rate = plan.learning_rate_init * _rate(
-                max(step / plan.max_iter, spent), plan.warm_up
-            )
+            rate = plan.learning_rate_init * _rate(max(step / plan.max_iter, spent), plan.warm_up)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             losses = loss(batches.next())
