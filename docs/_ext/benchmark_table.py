@@ -17,31 +17,53 @@ _CIRCUMSTANCES = ("date", "machine", "versions")
 class BenchmarkTable(SphinxDirective):
     """``.. benchmark-table:: NAME`` shows ``benchmarks/results/NAME.csv``.
 
-    ``:columns:`` picks columns by name, ``:where: column = word`` the rows whose cell in that
-    column contains the word. Date, machine and versions become a sentence below the table.
+    ``:columns:`` picks columns by name, between semicolons where a name holds a comma, and
+    ``:where: column = word`` the rows whose cell in that column contains the word. ``:across:
+    column = other`` makes one column of every value of the first, with the cells of the second,
+    and one row of every setting of ``:columns:``. Date, machine and versions become a sentence
+    below the table.
     """
 
     required_arguments = 1
-    option_spec = {"columns": directives.unchanged, "where": directives.unchanged}
+    option_spec = dict.fromkeys(("columns", "where", "across"), directives.unchanged)
 
     def run(self) -> list[nodes.Node]:
         path = RESULTS / f"{self.arguments[0]}.csv"
         self.env.note_dependency(str(path))
-        if not path.exists():
-            words = f"(No results yet: python benchmarks/{path.stem}.py writes them.)"
-            return [nodes.paragraph("", "", nodes.emphasis(words, words))]
-        with path.open(encoding="utf-8", newline="") as lines:
-            rows = list(csv.DictReader(lines))
+        rows = []
+        if path.exists():
+            with path.open(encoding="utf-8", newline="") as lines:
+                rows = list(csv.DictReader(lines))
         if "where" in self.options:
             column, word = (part.strip() for part in self.options["where"].split("="))
             rows = [row for row in rows if word in row[column]]
         if not rows:
-            raise self.error(f"{path.name} has no row for this table.")
+            words = "(Not measured yet.)"
+            return [nodes.paragraph("", "", nodes.emphasis(words, words))]
         wanted = self.options.get("columns")
-        names = [name.strip() for name in wanted.split(",")] if wanted else list(rows[0])
+        names = _words(wanted) if wanted else list(rows[0])
         shown = [name for name in names if name not in _CIRCUMSTANCES]
-        cells = [[row[name] for name in shown] for row in rows]
+        if "across" in self.options:
+            column, cell = (part.strip() for part in self.options["across"].split("="))
+            shown, cells = _spread(rows, shown, column, cell)
+        else:
+            cells = [[row[name] for name in shown] for row in rows]
         return [_table(shown, cells), *_circumstances(rows)]
+
+
+def _words(names: str) -> list[str]:
+    return [name.strip() for name in names.split(";" if ";" in names else ",")]
+
+
+def _spread(
+    rows: list[dict[str, str]], names: list[str], column: str, cell: str
+) -> tuple[list[str], list[list[str]]]:
+    across = list(dict.fromkeys(row[column] for row in rows))
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[name] for name in names), {})[row[column]] = row[cell]
+    cells = [[*key, *(values.get(name, "") for name in across)] for key, values in found.items()]
+    return [*names, *across], cells
 
 
 def _circumstances(rows: list[dict[str, str]]) -> list[nodes.Node]:
