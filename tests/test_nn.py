@@ -433,6 +433,28 @@ def test_codes_have_the_law_that_the_rate_is_for() -> None:
     assert z.std().item() == pytest.approx(scale, rel=4 / math.sqrt(2 * 20_000))
 
 
+@pytest.mark.usefixtures("_seeded")
+def test_law_of_the_code_gives_bounds_on_its_information() -> None:
+    """A code h + noise of scale s for normal h: I = ln(1 + 1 / s^2) / 2."""
+    layer, n, scale = VariationalBottleneck(1, 1), 1000, 0.5
+    with torch.no_grad():
+        layer.head.weight.copy_(torch.tensor([[1.0], [0.0]]))
+        layer.head.bias.copy_(torch.tensor([0.0, math.log(scale)]))
+    h = torch.randn(n, 1)
+    z, rate = layer(h)
+    law = layer.law(h)
+    expected = torch.distributions.Normal(h, scale).log_prob(z).sum(-1)
+    torch.testing.assert_close(law.log_prob(z), expected)
+    table = law.log_prob(z[:, None])
+    torch.testing.assert_close(table.diagonal(), law.log_prob(z))
+    low, high = functional.info_nce(table).item(), functional.leave_one_out(table).item()
+    truth, margin = 0.5 * math.log1p(scale**-2), 4 / math.sqrt(n)
+    assert low < high < rate.mean().item()
+    assert low - margin < truth < high + margin
+    with pytest.raises(ValueError, match="1 columns"):
+        layer.law(torch.zeros(2, 3))
+
+
 # Errors, and the door
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Independent, Normal
 
 from infotheory._networks import MLP
 
@@ -88,6 +89,8 @@ class VariationalBottleneck(nn.Module):
     ``cross_entropy + beta * rate.mean()`` is the deep variational information bottleneck. In
     evaluation mode z is the mean; the rate is still that of the noisy code. Mean and log scale
     are linear in h. Noise comes from `generator`, or from Torch's global one as in dropout.
+    ``law(h)`` is the law of the code, of which ``law(h).log_prob(z[:, None])`` is a table for
+    `infotheory.functional.info_nce` and `leave_one_out`, which hold I(h; z) between them.
     Complexity that of one linear layer. Source: Alemi, Fischer, Dillon and Murphy (2017),
     arXiv:1612.00410.
 
@@ -107,11 +110,7 @@ class VariationalBottleneck(nn.Module):
 
     def forward(self, h: Tensor, *, generator: torch.Generator | None = None) -> Bottleneck:
         """Code and rate of each row of h, of shape (..., dim_in)."""
-        if h.shape[-1] != self.head.in_features:
-            raise ValueError(
-                f"h must have {self.head.in_features} columns; got the shape {tuple(h.shape)}."
-            )
-        mean, log_scale = self.head(h).chunk(2, dim=-1)
+        mean, log_scale = self._parameters_of(h)
         # e^{2s} - 1 - 2s, without the loss of digits at s = 0
         excess = torch.expm1(2 * log_scale) - 2 * log_scale
         rate = 0.5 * (mean.square() + excess).sum(dim=-1)
@@ -119,3 +118,18 @@ class VariationalBottleneck(nn.Module):
             return Bottleneck(mean, rate)
         noise = torch.empty_like(mean).normal_(generator=generator)
         return Bottleneck(mean + torch.exp(log_scale) * noise, rate)
+
+    def law(self, h: Tensor) -> Independent:
+        """Normal law of the code of each row of h, of shape (..., dim_in)."""
+        mean, log_scale = self._parameters_of(h)
+        # A scale that has shrunk to 0 gives densities that are not finite, and no exception.
+        normal = Normal(mean, torch.exp(log_scale), validate_args=False)
+        return Independent(normal, 1, validate_args=False)
+
+    def _parameters_of(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        if h.shape[-1] != self.head.in_features:
+            raise ValueError(
+                f"h must have {self.head.in_features} columns; got the shape {tuple(h.shape)}."
+            )
+        mean, log_scale = self.head(h).chunk(2, dim=-1)
+        return mean, log_scale
