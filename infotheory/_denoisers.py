@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from infotheory._networks import MLP
-from infotheory._reference import GaussianReference, Margins
+from infotheory._reference import GaussianReference, Margins, log_ratio
 from infotheory._resampling import Fold
 from infotheory._training import History, Plan, train
 from infotheory.functional import (
@@ -50,9 +50,7 @@ class Channel:
 
     def sample(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Log-SNRs at uniform numbers, and their weights."""
-        log_snr = log_snr_quantile(
-            u, self.low, self.high, location=self.location, scale=self.scale
-        )
+        log_snr = log_snr_quantile(u, self.low, self.high, location=self.location, scale=self.scale)
         weight = log_snr_weight(
             log_snr, self.low, self.high, location=self.location, scale=self.scale
         )
@@ -89,17 +87,6 @@ class Problem(NamedTuple):
 
 MARGINAL, CONDITIONAL = Problem("diffused", "absent"), Problem("diffused", "clean")
 REVERSED, JOINT = Problem("clean", "diffused"), Problem("diffused", "diffused")
-
-
-class Gain(NamedTuple):
-    """One fold's rows: what networks add to the reference in three forms, (E + 1, n) each.
-
-    The last entry is the mean network, those before it one a repeat.
-    """
-
-    gap: np.ndarray
-    inside: np.ndarray
-    outside: np.ndarray
 
 
 class _Network(nn.Module):
@@ -166,6 +153,7 @@ class PairDenoisers:
     ) -> None:
         self.folds, self.problems, self.n_ensemble = folds, tuple(problems), n_ensemble
         self.margins, self.references, self.device = margins, references, device
+        self.has_reference = has_reference
         self.dim_x = min(r.dim_x for r in references)
         self.dim_y = min(r.dim_y for r in references)
         self.rows = self.coordinates(X, Y)
@@ -191,6 +179,39 @@ class PairDenoisers:
         other = copy.copy(self)
         other.rows = self.coordinates(X, Y)
         return other
+
+    def start_from(self, other: PairDenoisers) -> None:
+        """Take over the weights of an earlier stack of the same shape."""
+        shapes = [
+            {name: w.shape for name, w in stack.network.state_dict().items()}
+            for stack in (self, other)
+        ]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                "warm_start=True needs the shapes of the last fit: the same columns, folds, "
+                "repeats and layers. Set warm_start=False, or fit a new estimator."
+            )
+        self.network.load_state_dict(other.network.state_dict())
+
+    def reference_log_ratio(self) -> np.ndarray:
+        """The normal law's log ratio at the rows, (n_folds, n)."""
+        rows = self.rows.cpu().numpy().astype(np.float64)
+        if not self.has_reference:
+            return np.zeros(rows.shape[:2])
+        d = self.dim_x
+        return np.stack(
+            [
+                log_ratio(rows[k, :, :d], rows[k, :, d:], reference.quadratic())
+                for k, reference in enumerate(self.references)
+            ]
+        )
+
+    def gains_of_folds(self, n_draws: int) -> list[np.ndarray]:
+        """Each fold's gains on its own test rows: (3, E + 1, n) a fold."""
+        lengths = [len(f.test) for f in self.folds]
+        rows = self._stacked("test").unflatten(0, (len(self.folds), -1))[:, 0]
+        gains = self.held_out(rows, n_draws).numpy()
+        return [gains[:, k, :, :n] for k, n in enumerate(lengths)]
 
     def _lay_out(self, has_reference: bool) -> None:
         """What each member does with each column, and its correlation with its partner."""
