@@ -98,7 +98,7 @@ class ConditionalDensityEstimator(NeuralMutualInformation):
                 activation=self.activation,
                 device=choose_device(self.device),
             )
-            if self.warm_start and isinstance(self._previous(), ConditionalDensities):
+            if self._continues and isinstance(self._previous(), ConditionalDensities):
                 stack.start_from(self._previous())
             history = stack.fit(self._plan(type(self).__name__), rng)
         value, pointwise, influence, seed_variance = self._evaluate(stack, folds)

@@ -1,0 +1,518 @@
+"""Divergences of two samples by critics: variational bounds, cross-fitted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+
+from infotheory._base import DivergenceEstimator
+from infotheory._neural import NeuralMutualInformation, import_torch
+from infotheory._resampling import Fold, cross_fit_folds, local_random_state
+
+KINDS = (
+    "kl",
+    "reverse-kl",
+    "jeffreys",
+    "js",
+    "chi2",
+    "hellinger",
+    "alpha",
+    "lipschitz-alpha",
+    "wasserstein",
+)
+_LIPSCHITZ_KINDS = ("lipschitz-alpha", "wasserstein")
+_FEW_ROWS = 500
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """The bound that is reported: its value and the influence of each row on it.
+
+    Critics are log p / q, up to a constant for Donsker-Varadhan; those of a limited slope are
+    what the bound asks for.
+    """
+
+    kind: str
+    bound: str
+    order: float | None
+
+    def _pieces(self) -> list[tuple[Any, bool, float]]:
+        """Forms, whether P and Q change places, and factors."""
+        from infotheory.functional import _dual_forms as forms
+
+        kl = forms.DONSKER_VARADHAN if self.bound == "donsker-varadhan" else forms.alpha_form(1)
+        if self.kind in ("kl", "reverse-kl"):
+            return [(kl, self.kind == "reverse-kl", 1.0)]
+        if self.kind == "jeffreys":
+            return [(kl, False, 1.0), (kl, True, 1.0)]
+        if self.kind == "chi2":
+            return [(forms.alpha_form(2), False, 2.0)]
+        if self.kind == "alpha":
+            return [(forms.alpha_form(_given(self.order)), False, 1.0)]
+        if self.kind == "lipschitz-alpha":
+            order = _given(self.order)
+            return [(forms.DualForm(forms.WASSERSTEIN.joint, _Conjugate(order)), False, 1.0)]
+        named = {"js": forms.JS, "hellinger": forms.HELLINGER, "wasserstein": forms.WASSERSTEIN}
+        return [(named[self.kind], False, 1.0)]
+
+    @property
+    def offset(self) -> float:
+        """The constant critic of value 0."""
+        return 1 / (_given(self.order) - 1) if self.kind == "lipschitz-alpha" else 0.0
+
+    @property
+    def ceiling(self) -> float:
+        """The largest value that the divergence can take."""
+        if self.kind == "js":
+            return math.log(2)
+        if self.kind == "hellinger":
+            return 1.0
+        if self.kind == "alpha" and 0 < _given(self.order) < 1:
+            return 1 / (_given(self.order) * (1 - _given(self.order)))
+        return math.inf
+
+    def __call__(self, at_p: Any, at_q: Any) -> Any:
+        from infotheory.functional._dual_forms import evaluate
+
+        return sum(
+            factor * (evaluate(form, -at_q, -at_p) if turned else evaluate(form, at_p, at_q))
+            for form, turned, factor in self._pieces()
+        )
+
+    def influence(self, at_p: np.ndarray, at_q: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Centred terms of the rows of P and of Q, and the largest share of one row in a mean."""
+        of_p, of_q, largest = np.zeros_like(at_p), np.zeros_like(at_q), 0.0
+        for form, turned, factor in self._pieces():
+            first, second = (-at_q, -at_p) if turned else (at_p, at_q)
+            together, apart = form.joint(first), form.product(second)
+            from_first = together - together.mean()
+            if form.logarithmic:
+                weights = np.exp(apart - apart.max())
+                from_second = 1 - weights / weights.mean()
+                largest = max(largest, float(weights.max() / weights.sum()))
+            else:
+                from_second = apart.mean() - apart
+            of_p += factor * (from_second if turned else from_first)
+            of_q += factor * (from_first if turned else from_second)
+        return of_p, of_q, largest
+
+    def log_ratio_constant(self, at_p: np.ndarray, at_q: np.ndarray) -> float:
+        """What to take from the critic for a log ratio."""
+        if self.kind not in ("kl", "reverse-kl", "jeffreys") or self.bound == "nwj":
+            return 0.0
+        if self.kind == "reverse-kl":
+            return -_log_mean_exp(-at_p)
+        return _log_mean_exp(at_q)
+
+
+@dataclass(frozen=True)
+class _Conjugate:
+    """Convex conjugate of (u^a - 1) / (a (a - 1)) on u >= 0, for an order a above 1."""
+
+    order: float
+
+    def __call__(self, f: Any) -> Any:
+        from infotheory._xp._namespace import array_namespace
+
+        a = self.order
+        positive = array_namespace(f).clip((a - 1) * f, 0.0, None)
+        return positive ** (a / (a - 1)) / a + 1 / (a * (a - 1))
+
+
+def _given(order: float | None) -> float:
+    assert order is not None
+    return order
+
+
+def _log_mean_exp(values: np.ndarray) -> float:
+    largest = float(values.max())
+    return largest + math.log(float(np.mean(np.exp(values - largest))))
+
+
+def _gives_log_ratio(estimator: Any) -> bool:
+    return estimator.kind not in _LIPSCHITZ_KINDS
+
+
+class VariationalDivergence(DivergenceEstimator):
+    r"""Divergence of two samples by networks that tell them apart.
+
+    Parameters
+    ----------
+    kind : str
+        "kl", "reverse-kl", "jeffreys" (their sum), "js" (equal weights), "chi2", "hellinger"
+        (squared), "alpha", "lipschitz-alpha" or "wasserstein" (order 1, Euclidean, in the units
+        of the columns).
+    bound : {"donsker-varadhan", "nwj"}
+        Which bound on a Kullback-Leibler divergence, for the first three kinds.
+    order : float, optional
+        Of "alpha" (1/2 when None) and of "lipschitz-alpha" (2 when None, and above 1).
+    lipschitz : float
+        Largest slope of the critic of "lipschitz-alpha".
+    gradient_penalty : float
+        Weight of squared slopes beyond the limit, for the last two kinds.
+    group : callable or sequence of callables, optional
+        Maps of rows, (n, d) -> (n, d), that make up a group together with the identity: the
+        critic is averaged over them. See Notes.
+    reference : {"gaussian", None}
+        Start from the log ratio of two normal laws, if it tells the selection rows apart.
+    hidden_layer_sizes : array-like of int
+    activation : {"relu", "silu", "gelu", "tanh"}
+    batch_size : int
+        Rows of each sample a step.
+    learning_rate_init : float
+    max_iter : int
+        Steps.
+    max_seconds : float, optional
+    early_stopping : bool
+        Stop when the selection rows show no gain of `tol` in `n_iter_no_change` checks.
+    validation_fraction : float
+        Share of the rows outside a fold that select.
+    n_iter_no_change : int
+    tol : float
+    n_folds : int
+    n_ensemble : int
+        Critics a fold; their mean is evaluated.
+    device : str
+    random_state : int, RandomState or None
+    verbose : int
+
+    Attributes
+    ----------
+    divergence_ : float
+        P is ``classes_[0]``, Q is ``classes_[1]``. Nats for the first four kinds. From rows that
+        neither trained nor selected the networks that see them. May be negative.
+    standard_error_ : float
+    classes_ : ndarray of shape (2,)
+    critic_ : torch.nn.Module
+        The networks of all folds.
+    loss_curve_, validation_scores_ : list of float
+    n_iter_ : int
+    notes_ : tuple of str
+    n_features_in_ : int
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if a parameter is out of its rule, X is not a finite real table, `y` has not
+        exactly two classes, a sample has too few rows for the folds, or a map of `group` does not
+        keep the shape.
+    ImportError
+        In ``fit``, without torch.
+
+    Notes
+    -----
+    For a fixed critic each value is a lower bound in expectation (NWJ exactly; Donsker-Varadhan
+    up to :math:`O(1/n)` upwards), so that a weak critic gives too little. Critics of the first
+    seven kinds are log ratios, trained and selected by the logistic loss, whose slopes are
+    bounded. A KL or chi-squared divergence rests on the few rows of Q where p / q is large:
+    beyond :math:`\ln n` nats only the normal reference can know it.
+
+    The last two kinds limit the slope by a gradient penalty at points between the samples. The
+    held-out critic is divided by the largest slope found at the held-out rows and at points
+    between them, if above the limit: a lower bound as far as these points show the slope, and
+    no proof; the optimum of the penalty alone would be too steep by about the value over twice
+    the weight. "lipschitz-alpha" is finite whatever the supports: at most `lipschitz` times
+    the Wasserstein distance, and at most the alpha-divergence, which it tends to for large
+    limits.
+
+    Averaging over a group estimates the divergence of the two laws averaged over it, which is at
+    most that of the laws and equal where both are invariant; it then takes fewer rows. For the
+    last two kinds the maps must keep distances, as reflections and rotations do.
+
+    Complexity: a step costs `n_folds` times `n_ensemble` small networks, times the size of the
+    group. Sources: Nguyen, Wainwright and Jordan (2010), arXiv:0809.0853; Birrell et al. (2022),
+    arXiv:2011.05953; Gulrajani et al. (2017), arXiv:1704.00028; Chen et al. (2023),
+    arXiv:2302.01915.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory import VariationalDivergence, two_samples
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = two_samples(rng.normal(size=(1000, 1)), rng.normal(1.0, size=(1000, 1)))
+    >>> divergence = VariationalDivergence(
+    ...     hidden_layer_sizes=(16,), max_iter=100, n_folds=2, random_state=0
+    ... )
+    >>> print(f"{divergence.fit(X, y).divergence_:.1f}")  # truth 0.5
+    0.5
+    """
+
+    _parameter_constraints: dict = {
+        **{
+            name: rule
+            for name, rule in NeuralMutualInformation._parameter_constraints.items()
+            if name != "warm_start"
+        },
+        "kind": [StrOptions(set(KINDS))],
+        "bound": [StrOptions({"donsker-varadhan", "nwj"})],
+        "order": [Interval(Real, None, None, closed="neither"), None],
+        "lipschitz": [Interval(Real, 0, None, closed="neither")],
+        "gradient_penalty": [Interval(Real, 0, None, closed="neither")],
+        "group": [callable, "array-like", None],
+    }
+    _plan = NeuralMutualInformation._plan
+    _layers = NeuralMutualInformation._layers
+
+    def __init__(
+        self,
+        *,
+        kind: str = "kl",
+        bound: str = "donsker-varadhan",
+        order: float | None = None,
+        lipschitz: float = 1.0,
+        gradient_penalty: float = 30.0,
+        group: Callable | Sequence[Callable] | None = None,
+        reference: str | None = "gaussian",
+        hidden_layer_sizes: Any = (128, 128),
+        activation: str = "silu",
+        batch_size: int = 256,
+        learning_rate_init: float = 1e-3,
+        max_iter: int = 2000,
+        max_seconds: float | None = None,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.125,
+        n_iter_no_change: int = 12,
+        tol: float = 1e-4,
+        n_folds: int = 5,
+        n_ensemble: int = 2,
+        device: str = "cpu",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.kind = kind
+        self.bound = bound
+        self.order = order
+        self.lipschitz = lipschitz
+        self.gradient_penalty = gradient_penalty
+        self.group = group
+        self.reference = reference
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.max_seconds = max_seconds
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.n_folds = n_folds
+        self.n_ensemble = n_ensemble
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @property
+    def _information_laws(self) -> dict[str, str | None]:  # pyright: ignore
+        laws: dict[str, str | None] = {
+            "permutation": "sampling",
+            "translation": "sampling",
+            "scale": "sampling",
+            "symmetry": "sampling" if self.kind in ("jeffreys", "js", "hellinger") else None,
+            "additivity": "sampling" if self.kind in ("kl", "reverse-kl", "jeffreys") else None,
+        }
+        if self.kind in _LIPSCHITZ_KINDS:
+            laws |= {"scale": None, "truth": None}
+        return laws
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+    def fit(self, X: Any, y: Any) -> VariationalDivergence:
+        """Train the critics and evaluate each row with those that did not see it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n + m, d)
+        y : array-like of shape (n + m,)
+            Which sample each row came from: two classes.
+
+        Returns
+        -------
+        VariationalDivergence
+            The fitted estimator.
+        """
+        import_torch(type(self).__name__)
+        x, in_q = self._check_two_samples(X, y)
+        order = self._order()
+        bound = _Bound(self.kind, self.bound, order)
+        values, notes = x.values, []
+        rng = np.random.default_rng(local_random_state(self.random_state).randint(2**31 - 1))
+        folds = self._folds(in_q, rng)
+        smallest = min(np.sum(in_q), np.sum(~in_q))
+        if smallest < _FEW_ROWS:
+            notes.append(
+                f"Networks want many rows: with {smallest} rows of a sample nearest neighbours "
+                f"(NeighborsDivergence) are as a rule better."
+            )
+        stack, history = self._train(self._orbit(values), folds, bound, rng)
+        self._summary(stack, folds, bound, notes)
+        self._stack, self._bound = stack, bound
+        self.loss_curve_ = history.loss_curve
+        self.validation_scores_ = [-float(np.mean(v)) for v in history.validation]
+        self.n_iter_ = history.n_iter
+        if not stack.has_reference and not np.any(history.best_iter):
+            notes.append(
+                "No critic told the selection rows apart: the value says that no difference was "
+                "found, not how sure that is. NeighborsDivergence with a permutation test can."
+            )
+        self.notes_ = (*notes, *history.notes())
+        return self
+
+    def _order(self) -> float | None:
+        needed = self.kind in ("alpha", "lipschitz-alpha")
+        if self.order is not None and not needed:
+            raise ValueError(
+                f"order= is for kind='alpha' and 'lipschitz-alpha', got order={self.order} for "
+                f"kind={self.kind!r}. Leave it None."
+            )
+        if not needed:
+            return None
+        order = self.order if self.order is not None else 0.5 if self.kind == "alpha" else 2.0
+        if self.kind == "lipschitz-alpha" and order <= 1:
+            raise ValueError(
+                f"order must be above 1 for kind='lipschitz-alpha', got {order}. Pass 2, say."
+            )
+        return float(order)
+
+    def _folds(self, in_q: np.ndarray, rng: np.random.Generator) -> list[Any]:
+        from infotheory._sample_critics import TwoFolds
+
+        sides = []
+        for label, mask in zip(self.classes_, (~in_q, in_q), strict=True):
+            rows = np.flatnonzero(mask)
+            if len(rows) < 2 * self.n_folds:
+                raise ValueError(
+                    f"n_samples = {len(rows)} rows of class {label} of y are too few for n_folds="
+                    f"{self.n_folds}: at least {2 * self.n_folds} are needed, two a fold. Lower "
+                    f"n_folds or pass more rows."
+                )
+            folds = cross_fit_folds(len(rows), self.n_folds, self.validation_fraction, rng)
+            smallest = min(min(len(f.train), len(f.validation), len(f.test)) for f in folds)
+            if smallest < 2:
+                raise ValueError(
+                    f"n_samples = {len(rows)} rows of class {label} of y leave {smallest} for some "
+                    f"part of the split with n_folds={self.n_folds} and validation_fraction="
+                    f"{self.validation_fraction}: each part needs 2. Raise validation_fraction, "
+                    f"lower n_folds or pass more rows."
+                )
+            sides.append([Fold(*(rows[p] for p in (f.train, f.validation, f.test))) for f in folds])
+        return [TwoFolds(p, q) for p, q in zip(*sides, strict=True)]
+
+    def _orbit(self, values: np.ndarray) -> np.ndarray:
+        """The rows under each map of the group, the identity first: (g, n, d)."""
+        maps = self.group if self.group is not None else []
+        orbit = [values]
+        for g in [maps] if callable(maps) else maps:
+            if not callable(g):
+                raise TypeError(f"group must hold callables, got {g!r}. Pass maps of rows.")
+            image = np.asarray(g(values.copy()), dtype=np.float64)
+            if image.shape != values.shape or not np.all(np.isfinite(image)):
+                raise ValueError(
+                    f"Each map of group must return finite rows of the shape it was given, "
+                    f"{values.shape}; {g!r} returned {image.shape}."
+                )
+            orbit.append(image)
+        return np.stack(orbit)
+
+    def _train(
+        self, orbit: np.ndarray, folds: list[Any], bound: _Bound, rng: np.random.Generator
+    ) -> tuple[Any, Any]:
+        from infotheory._sample_critics import SampleCritics
+        from infotheory._training import choose_device, local_seed
+
+        limited = self.kind in _LIPSCHITZ_KINDS
+        # The logistic loss has the log ratio as optimum as well, and bounded slopes: maximised
+        # themselves, the other bounds diverge where a few rows carry their exponential.
+        objective = bound if limited else _Bound("js", "", None)
+        with local_seed(int(rng.integers(2**31))):
+            stack = SampleCritics(
+                orbit,
+                folds,
+                objective,
+                n_ensemble=self.n_ensemble,
+                lipschitz=None if not limited else self.lipschitz if bound.order else 1.0,
+                gradient_penalty=self.gradient_penalty,
+                offset=bound.offset,
+                reference=self.reference,
+                hidden_layer_sizes=self._layers(),
+                activation=self.activation,
+                device=choose_device(self.device),
+            )
+            return stack, stack.fit(self._plan(type(self).__name__), rng)
+
+    def _summary(self, stack: Any, folds: list[Any], bound: _Bound, notes: list[str]) -> None:
+        held_out, steepest = stack.held_out("test")
+        sizes = [sum(len(f[s].test) for f in folds) for s in (0, 1)]
+        value = variance = largest = 0.0
+        self._constants = []
+        for fold, (at_p, at_q) in zip(folds, held_out, strict=True):
+            each_p, each_q = at_p.cpu().numpy(), at_q.cpu().numpy()
+            mean_p, mean_q = each_p.mean(axis=0), each_q.mean(axis=0)
+            share = (len(fold.p.test) / sizes[0] + len(fold.q.test) / sizes[1]) / 2
+            value += share * float(bound(mean_p, mean_q))
+            of_p, of_q, weight = bound.influence(mean_p, mean_q)
+            largest = max(largest, weight)
+            variance += share**2 * sum(float(np.var(t, ddof=1)) / len(t) for t in (of_p, of_q))
+            self._constants.append(bound.log_ratio_constant(mean_p, mean_q))
+            if self.n_ensemble > 1:
+                told = [float(bound(p, q)) for p, q in zip(each_p, each_q, strict=True)]
+                variance += share**2 * float(np.var(told, ddof=1)) / self.n_ensemble
+        self.divergence_ = value
+        self.standard_error_ = math.sqrt(variance)
+        if largest > 0.2:
+            notes.append(
+                f"One row carries {largest:.0%} of the mean exponential of its fold: the samples "
+                f"hardly overlap, and the interval may be too narrow."
+            )
+        if value > 0.95 * bound.ceiling:
+            notes.append(
+                f"The value is near {bound.ceiling:.3g}, the largest that this divergence can take."
+            )
+        limit = math.log(min(sizes))
+        if self.kind in ("kl", "reverse-kl", "jeffreys") and value > limit:
+            notes.append(
+                f"Values above ln n = {limit:.3g} nats rest on the normal reference: no bound "
+                f"without a model can be sure of them with this many rows."
+            )
+        if stack.lipschitz is not None:
+            notes.append(
+                f"The largest slope found was {float(np.mean(steepest)):.3g} times the limit, and "
+                f"the critics were divided by it: a lower bound as far as these points show."
+            )
+
+    @property
+    def critic_(self) -> Any:
+        """The trained critics: a module whose weights have one leading entry a fold and repeat."""
+        return self._stack.network
+
+    @available_if(_gives_log_ratio)
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log ratio p(x) / q(x) at new rows: the mean over the critics of all folds.
+
+        Parameters
+        ----------
+        X : array-like of shape (l, d)
+
+        Returns
+        -------
+        ndarray of shape (l,)
+            Nats.
+        """
+        values = self._check_X(X, reset=False).values
+        import torch
+
+        here = self._stack.on(self._orbit(values))
+        rows = torch.arange(len(values), device=here.device).expand(len(here.fold_of), -1)
+        with torch.no_grad():
+            told = here.at(rows).double().unflatten(0, (-1, self.n_ensemble)).mean(1)
+        return np.mean(told.cpu().numpy() - np.array(self._constants)[:, None], axis=0)
