@@ -24,8 +24,6 @@ MEASURED = (
     *("columns", "truth", "value", "standard error", "lower", "upper", "covers", "error"),
     *("seconds", "chosen"),
 )
-# Brute force in hundreds of columns: the resampling behind an interval would take half an hour.
-WITHOUT_INTERVAL = (("images", "ksg"),)
 Sample = tuple[np.ndarray, np.ndarray]
 
 
@@ -99,8 +97,7 @@ def main() -> None:
             key = {"law": law.name, "estimator": name, "n": n, "seed": seed}
             if results.has(**key) and not arguments.again:
                 continue
-            interval = (law.name.split(":")[0], name) not in WITHOUT_INTERVAL
-            found = measure(name, X, y, seed, quick=quick, interval=interval)
+            found = measure(name, X, y, seed, quick=quick)
             if found is None:
                 continue
             results.keep(
