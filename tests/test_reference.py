@@ -1,0 +1,150 @@
+"""The normal reference against densities and simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import multivariate_normal
+
+from infotheory._reference import (
+    GaussianReference,
+    Margins,
+    choose_references,
+    expected_shortfall,
+    log_ratio,
+    rotations,
+)
+from infotheory._resampling import cross_fit_folds
+from infotheory.functional import donsker_varadhan
+
+
+def normal_pair(n, rng, d=2, e=3):
+    mixing = rng.normal(size=(d + e, d + e))
+    rows = rng.normal(size=(n, d + e)) @ mixing + rng.normal(size=d + e)
+    return rows[:, :d], rows[:, d:]
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**31))
+def test_coordinates_are_white_and_canonical(seed):
+    x, y = normal_pair(200, np.random.default_rng(seed))
+    reference = GaussianReference(x, y)
+    u, v = reference.coordinates(x, y)
+    np.testing.assert_allclose(np.cov(u.T), np.eye(2), atol=1e-6)
+    np.testing.assert_allclose(np.cov(v.T), np.eye(3), atol=1e-6)
+    cross = u.T @ v / (len(u) - 1)
+    np.testing.assert_allclose(cross, np.eye(2, 3) * reference.correlations[:, None], atol=1e-6)
+    assert np.all(np.diff(reference.correlations) <= 1e-12)
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**31))
+def test_the_log_ratio_is_that_of_the_fitted_densities(seed):
+    x, y = normal_pair(300, np.random.default_rng(seed))
+    reference = GaussianReference(x, y)
+    both = np.hstack([x, y])
+    law = multivariate_normal(both.mean(0), np.cov(both.T))
+    margins = [multivariate_normal(t.mean(0), np.cov(t.T)) for t in (x, y)]
+    expected = law.logpdf(both) - margins[0].logpdf(x) - margins[1].logpdf(y)
+    told = log_ratio(*reference.coordinates(x, y), reference.quadratic())
+    np.testing.assert_allclose(told, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_without_rotation_coordinates_are_white_and_near_the_columns():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2000, 3)), rng.normal(size=(2000, 2))
+    u, _ = GaussianReference(x, y, rotate=False).coordinates(x, y)
+    np.testing.assert_allclose(np.cov(u.T), np.eye(3), atol=1e-8)
+    assert np.all(np.diag(np.corrcoef(u.T, x.T)[:3, 3:]) > 0.99)
+
+
+def test_degenerate_directions_are_left_out():
+    x, y = normal_pair(100, np.random.default_rng(0))
+    doubled = np.hstack([x, x[:, :1] - x[:, 1:]])
+    reference = GaussianReference(doubled, y)
+    assert (reference.dim_x, reference.dim_y) == (2, 3)
+    np.testing.assert_allclose(
+        reference.correlations, GaussianReference(x, y).correlations, atol=1e-8
+    )
+
+
+def test_ranks_undo_any_map_of_a_column():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(50, 2))
+    mapped = np.column_stack([np.exp(x[:, 0]), x[:, 1] ** 3])
+    np.testing.assert_allclose(Margins(x, "ranks")(x), Margins(mapped, "ranks")(mapped))
+    scores = Margins(x, "ranks")(10 * x)
+    assert np.all(np.isfinite(scores))
+    raw = Margins(x, "raw")(x)
+    np.testing.assert_allclose(raw.std(axis=0), 1)
+
+
+def test_ties_share_a_score_and_constants_stay_finite():
+    table = np.array([[0.0, 5], [0, 5], [1, 5], [2, 5]])
+    scores = Margins(table, "ranks")(table)
+    assert scores[0, 0] == scores[1, 0] < scores[2, 0] < scores[3, 0]
+    assert np.all(Margins(table, "raw")(table)[:, 1] == 0)
+
+
+@pytest.mark.parametrize(("d", "e", "rho", "n"), [(2, 3, 0.7, 150), (1, 1, 0.0, 60)])
+def test_the_expected_shortfall_is_that_of_fitted_normals(d, e, rho, n):
+    # Fit to n rows, evaluate on many: the mean over fits, against the closed forms.
+    rng = np.random.default_rng(0)
+    k = min(d, e)
+
+    def draw(size):
+        x, y = rng.normal(size=(size, d)), rng.normal(size=(size, e))
+        y[:, :k] = rho * x[:, :k] + np.sqrt(1 - rho**2) * y[:, :k]
+        return x, y
+
+    truth = -0.5 * k * np.log(1 - rho**2)
+    x, y = draw(20_000)
+    known = GaussianReference(*draw(100_000))
+    ideal = log_ratio(*known.coordinates(x, y), known.quadratic()).mean()
+    shortfalls = []
+    for _ in range(100):
+        fitted = GaussianReference(*draw(n))
+        u, v = fitted.coordinates(x, y)
+        quadratic = fitted.quadratic()
+        apart = np.concatenate([log_ratio(u, np.roll(v, s, 0), quadratic) for s in (1, 7, 99)])
+        told = donsker_varadhan(log_ratio(u, v, quadratic), apart)
+        shortfalls.append(truth - told + (ideal - truth))
+    told = expected_shortfall(known, n, rng, n_draws=100)
+    error = np.hypot(np.std(shortfalls), np.std(shortfalls)) / np.sqrt(100)
+    # One half for each of the d e cross terms; correlated margins cost more.
+    least = d * e / (2 * n)
+    assert least < told if rho else told == pytest.approx(least, rel=0.3)
+    assert np.mean(shortfalls) == pytest.approx(told, abs=4 * error + 0.002)
+
+
+def test_rotations_pair_all_rows_apart():
+    assert rotations(5, 100) == [1, 2, 3, 4]
+    few = rotations(1000, 8)
+    assert len(few) == 8
+    assert min(few) >= 1
+    assert max(few) <= 999
+    assert rotations(2, 1) == [1]
+
+
+def _chosen(x, y, reference="gaussian"):
+    folds = cross_fit_folds(len(x), 3, 0.2, np.random.default_rng(0))
+    return choose_references(x, y, folds, reference)
+
+
+def test_the_reference_is_left_out_where_it_tells_nothing():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 8))
+    assert not _chosen(x, rng.normal(size=(300, 8)))[2]
+    assert not _chosen(x, x + rng.normal(size=(300, 8)), reference=None)[2]
+    assert _chosen(x, x + rng.normal(size=(300, 8)))[2]
+
+
+def test_margins_follow_the_tails():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 1))
+    y = x + 0.5 * rng.normal(size=(600, 1))
+    assert _chosen(x**5, np.sinh(3 * y))[0][0][0].kind == "ranks"
+    close = x + 0.001 * rng.normal(size=(600, 1))
+    assert _chosen(x, close)[0][0][0].kind == "raw"

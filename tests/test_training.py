@@ -1,0 +1,183 @@
+"""The training loop on problems whose solution is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from infotheory._training import (  # noqa: E402
+    Plan,
+    TrainingError,
+    _clip,
+    _rate,
+    choose_device,
+    local_seed,
+    train,
+)
+
+ROWS = [np.arange(20), np.arange(20, 40), np.arange(40, 60)]
+
+
+class Points(torch.nn.Module):
+    """One point a member."""
+
+    def __init__(self, start: float = 0.0, members: int = 3) -> None:
+        super().__init__()
+        self.at = torch.nn.Parameter(torch.full((members, 2), start))
+
+    def distance(self, to: torch.Tensor) -> torch.Tensor:
+        return (self.at - to).square().sum(dim=1)
+
+
+def run(points, goal, selected_at=None, loss=None, **changes):
+    """Train towards `goal`, select by the distance to `selected_at`."""
+    plan = Plan(**{"max_iter": 300, "check_every": 10, "learning_rate_init": 0.1, **changes})
+    chosen = goal if selected_at is None else selected_at
+    return train(
+        points,
+        loss or (lambda rows: points.distance(goal)),
+        lambda: points.distance(chosen),
+        ROWS[: len(points.at)],
+        plan,
+        np.random.default_rng(0),
+    )
+
+
+def test_every_member_finds_its_own_minimum():
+    points, goal = Points(), torch.tensor([[1.0, -1.0], [0.0, 2.0], [3.0, 3.0]])
+    history = run(points, goal, weight_decay=0.0)
+    torch.testing.assert_close(points.at.detach(), goal, atol=0.01, rtol=0)
+    assert len(history.validation) == 1 + len(history.loss_curve) == 1 + history.n_iter // 10
+    assert history.loss_curve[-1] < 1e-3 * history.loss_curve[0]
+
+
+def test_a_member_keeps_the_weights_that_its_selection_rows_like_best():
+    # On the way to 2 the points pass 1, where selection wants them; the third wants the start.
+    points, goal = Points(), torch.full((3, 2), 2.0)
+    selected_at = torch.tensor([[1.0, 1.0], [2.0, 2.0], [0.0, 0.0]])
+    history = run(points, goal, selected_at, check_every=1, n_iter_no_change=300, weight_decay=0.0)
+    torch.testing.assert_close(points.at.detach(), selected_at, atol=0.05, rtol=0)
+    assert history.best_iter[2] == 0
+    assert 0 < history.best_iter[0] < history.best_iter[1]
+
+
+def test_training_stops_when_no_member_gets_better():
+    points = Points(start=1.0)
+    history = run(points, torch.ones(3, 2), n_iter_no_change=4, weight_decay=0.0)
+    assert history.stopped == "no change"
+    assert history.n_iter == 4 * 10
+
+
+def test_selection_sees_the_moving_average():
+    points, seen = Points(members=1), []
+    goal = torch.ones(1, 2)
+
+    def loss(rows):
+        seen.append(points.at.detach().clone())
+        return points.distance(goal)
+
+    plan = Plan(max_iter=6, check_every=6, learning_rate_init=0.1, weight_decay=0.0, ema=0.5)
+    train(points, loss, lambda: points.distance(goal), ROWS[:1], plan, np.random.default_rng(0))
+    after = [*seen[1:], None]
+    average = seen[0]
+    for step, weights in enumerate(after[:-1]):
+        kept = min(0.5, (1 + step) / (10 + step))
+        average = kept * average + (1 - kept) * weights
+    # The last step is not seen by the loss; it is what the average moved to since.
+    last = (points.at.detach() - min(0.5, 6 / 15) * average) / (1 - min(0.5, 6 / 15))
+    assert torch.all(last > average)
+    assert torch.all(points.at.detach() < last)
+
+
+def test_members_do_not_touch_each_other():
+    goal = torch.tensor([[1.0, -1.0], [0.0, 2.0], [30.0, 3.0]])
+    together, alone = Points(), Points(members=1)
+    run(together, goal, max_iter=50)
+    run(alone, goal[:1], max_iter=50)
+    torch.testing.assert_close(together.at[:1], alone.at, atol=0, rtol=0)
+
+
+def test_the_gradient_of_each_member_is_scaled_on_its_own():
+    weights = torch.nn.Parameter(torch.zeros(2, 2))
+    weights.grad = torch.tensor([[3.0, 4.0], [0.3, 0.4]])
+    _clip([weights], 1.0)
+    torch.testing.assert_close(weights.grad, torch.tensor([[0.6, 0.8], [0.3, 0.4]]))
+
+
+def test_each_member_sees_its_own_rows_once_an_epoch():
+    points, seen = Points(), []
+
+    def loss(rows):
+        seen.append(rows.clone())
+        return points.distance(torch.ones(3, 2))
+
+    run(points, torch.ones(3, 2), loss=loss, max_iter=4, batch_size=5)
+    epoch = torch.cat(seen, dim=1).sort(dim=1).values
+    np.testing.assert_array_equal(epoch.numpy(), np.stack(ROWS))
+
+
+@pytest.mark.parametrize("where", ["loss", "validation"])
+def test_a_loss_that_is_no_number_is_an_error(where):
+    points, goal = Points(), torch.ones(3, 2)
+    missing = torch.full((3, 2), float("nan"))
+    with pytest.raises(TrainingError, match="learning_rate_init"):
+        if where == "loss":
+            run(points, goal, loss=lambda rows: points.distance(missing))
+        else:
+            run(points, goal, selected_at=missing)
+
+
+def test_an_interrupt_keeps_the_best_weights():
+    points, goal, calls = Points(), torch.ones(3, 2), []
+
+    def loss(rows):
+        calls.append(1)
+        if len(calls) > 100:
+            raise KeyboardInterrupt
+        return points.distance(goal)
+
+    history = run(points, goal, loss=loss, weight_decay=0.0)
+    assert history.n_iter == 100
+    assert float(points.distance(goal).detach().max()) == pytest.approx(history.validation[-1].max())
+    assert "interrupted after 100 steps" in history.notes()[0]
+
+
+def test_time_runs_out():
+    history = run(Points(), torch.ones(3, 2), max_iter=10**6, max_seconds=0.05)
+    assert history.stopped == "max_seconds"
+    assert "used up its time" in history.notes()[0]
+
+
+def test_a_loss_that_still_falls_is_noted():
+    points, goal = Points(), torch.full((3, 2), 100.0)
+    history = run(points, goal, max_iter=50)
+    assert any("raise max_iter" in note for note in history.notes())
+
+
+def test_the_rate_rises_and_falls():
+    rates = [_rate(p, 0.1) for p in np.linspace(0, 1, 101)]
+    assert rates[0] == pytest.approx(0.05)
+    assert max(rates) == pytest.approx(1.0) == rates[10]
+    assert rates[-1] == pytest.approx(0.01)
+    assert np.all(np.diff(rates[10:]) <= 0)
+
+
+def test_the_seed_is_local():
+    before = torch.get_rng_state()
+    with local_seed(3):
+        first = torch.rand(2)
+    with local_seed(3):
+        second = torch.rand(2)
+    torch.testing.assert_close(first, second, atol=0, rtol=0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_missing_device_is_the_cpu_and_an_unknown_one_an_error():
+    if not torch.cuda.is_available():
+        assert choose_device("cuda").type == choose_device("cuda:1").type == "cpu"
+        assert choose_device("auto").type == "cpu"
+    assert choose_device("cpu").type == "cpu"
+    with pytest.raises(ValueError, match="'gpu'"):
+        choose_device("gpu")
