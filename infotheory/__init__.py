@@ -40,6 +40,11 @@ _HOME = {
     "SMILE": "_estimators.variational",
     "InfoNCE": "_estimators.contrastive",
     "FLO": "_estimators.contrastive",
+    "DoE": "_estimators.conditional_density",
+    "CLUB": "_estimators.conditional_density",
+    "LeaveOneOutBound": "_estimators.conditional_density",
+    "VariationalDivergence": "_estimators.variational_divergence",
+    "WassersteinDependency": "_estimators.wasserstein_dependency",
 }
 _SUBMODULES = ("datasets", "functional", "nn", "plotting", "testing")
 
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
     from infotheory import datasets, functional, nn, plotting, testing
     from infotheory._estimate import Estimate
     from infotheory._estimators.composed import EntropySum
+    from infotheory._estimators.conditional_density import CLUB, DoE, LeaveOneOutBound
     from infotheory._estimators.contrastive import FLO, InfoNCE
     from infotheory._estimators.discrete import (
         DiscreteDivergence,
@@ -70,6 +76,8 @@ if TYPE_CHECKING:
         DonskerVaradhan,
         JensenShannonBound,
     )
+    from infotheory._estimators.variational_divergence import VariationalDivergence
+    from infotheory._estimators.wasserstein_dependency import WassersteinDependency
     from infotheory._functions import (
         conditional_mutual_information,
         divergence,

@@ -8,6 +8,7 @@ import numpy as np
 
 from infotheory._base import SHAPES, EntropyEstimator, check_instance, takes_variables
 from infotheory._estimators.composed import EntropySum
+from infotheory._estimators.conditional_density import CLUB, DoE, LeaveOneOutBound
 from infotheory._estimators.contrastive import FLO, InfoNCE
 from infotheory._estimators.discrete import (
     DiscreteDivergence,
@@ -29,6 +30,7 @@ from infotheory._estimators.variational import (
     DonskerVaradhan,
     JensenShannonBound,
 )
+from infotheory._estimators.variational_divergence import VariationalDivergence
 from infotheory._validation import Variable
 from infotheory.functional import gaussian_sample, gaussian_scores, ksg
 
@@ -55,11 +57,15 @@ NAMES: dict[str, dict[str, Any]] = {
         "jensen-shannon": JensenShannonBound,
         "smile": SMILE,
         "flo": FLO,
+        "doe": DoE,
+        "club": CLUB,
+        "leave-one-out": LeaveOneOutBound,
     },
     "divergence": {
         "discrete": DiscreteDivergence,
         "gaussian": GaussianDivergence,
         "neighbors": NeighborsDivergence,
+        "variational": VariationalDivergence,
     },
 }
 
