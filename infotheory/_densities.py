@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from infotheory._critics import features
 from infotheory._networks import MLP
 from infotheory._reference import choose_references
 from infotheory._resampling import Fold
@@ -121,7 +120,7 @@ class ConditionalDensities:
         left, right = [], []
         for (on_x, on_y), reference in zip(self.margins, self.references, strict=True):
             u, v = reference.coordinates(on_x(X), on_y(Y))
-            left.append(features(u))
+            left.append(_features(u))
             right.append(Y if self.family == "categorical" else v)
         return self._stacked(left), self._stacked(right)
 
@@ -254,6 +253,12 @@ class ConditionalDensities:
 
         rows = [f.train for f in self.folds for _ in range(self.n_ensemble)]
         return train(self.network, loss, validation_loss, rows, plan, rng)
+
+
+def _features(u: np.ndarray) -> np.ndarray:
+    """Coordinates, their length, and their sizes: spreads that grow with x depend on these."""
+    radius = np.log1p(np.sum(u * u, axis=1, keepdims=True)) - np.log1p(u.shape[1])
+    return np.hstack([u, radius, np.tanh(np.abs(u))])
 
 
 def mixture(log_densities: Tensor) -> np.ndarray:

@@ -25,7 +25,15 @@ from infotheory._inference import (
 from infotheory._resampling import local_random_state
 from infotheory._validation import Variable, check_count, check_same_length, describe, two_samples
 
-KINDS = ("kl", "reverse-kl", "jeffreys", "js")
+KINDS = ("kl", "reverse-kl", "jeffreys", "js", "chi2", "hellinger", "wasserstein")
+# Divergences that are no logarithm, and what they are in.
+_UNITS = {
+    "chi2": "(no unit)",
+    "hellinger": "(no unit)",
+    "alpha": "(no unit)",
+    "lipschitz-alpha": "(no unit)",
+    "wasserstein": "column units",
+}
 
 
 def entropy(
@@ -292,14 +300,18 @@ def divergence(
     ----------
     P : array-like or DataFrame of shape (n,) or (n, d)
     Q : array-like or DataFrame of shape (m,) or (m, d)
-    kind : {"kl", "reverse-kl", "jeffreys", "js"}
-        KL(P || Q), KL(Q || P), their sum, or Jensen-Shannon with equal weights.
+    kind : {"kl", "reverse-kl", "jeffreys", "js", "chi2", "hellinger", "wasserstein"}
+        KL(P || Q), KL(Q || P), their sum, Jensen-Shannon with equal weights, Pearson's
+        chi-squared, the squared Hellinger distance, or the Wasserstein distance of order 1. The
+        last three need networks, and so Torch and real columns.
     discrete : None, bool or sequence of bool
         Which columns are symbols; None goes by dtype.
     estimator : str or estimator
-        "auto", "discrete", "gaussian", "neighbors", or an instance (whose own ``kind`` counts).
+        "auto", "discrete", "gaussian", "neighbors", "variational", or an instance (whose own
+        ``kind`` counts).
     base : float, optional
-        Base of the logarithm: None for nats, 2 for bits.
+        Base of the logarithm: None for nats, 2 for bits; None for the last three kinds, which are
+        no logarithms.
     confidence_level : float or None
         Level of the interval; None for the bare number.
     n_permutations : int
@@ -347,7 +359,7 @@ def divergence(
     if discrete is None:
         _check_same_kinds(p, q)
     x = describe(X, "X", discrete=discrete)
-    if estimator == "auto":
+    if isinstance(estimator, str) and estimator == "auto":
         chosen, why = choose_divergence(x, kind)
         notes = [why]
     elif isinstance(estimator, str):
@@ -360,7 +372,16 @@ def divergence(
                 f"{chosen.kind!r}. Set it there: "
                 f"{type(chosen).__name__}(kind={kind!r})."
             )
-    return _answer(
+    unit = _UNITS.get(getattr(chosen, "kind", kind))
+    if unit is not None and base is not None:
+        raise ValueError(
+            f"base must be None for kind={chosen.kind!r}, which is no logarithm; got {base}."
+        )
+    if isinstance(estimator, str) and "random_state" in chosen.get_params():
+        rng = local_random_state(random_state)
+        random_state = rng
+        chosen.set_params(random_state=rng.randint(2**31 - 1))
+    answer = _answer(
         "divergence",
         chosen,
         x,
@@ -373,6 +394,7 @@ def divergence(
         n_jobs,
         random_state,
     )
+    return answer if unit is None else replace(answer, unit=unit)
 
 
 def _paired(

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infotheory._critics import features
 from infotheory._lipschitz import excess, largest_slope
 from infotheory._networks import MLP
 from infotheory._reference import Margins
@@ -119,6 +118,9 @@ class SampleCritics:
         self.lipschitz, self._weight, self._offset = lipschitz, gradient_penalty, offset
         self.n_maps = len(orbit)
         members = len(folds) * n_ensemble
+        # Beyond its values at the selection rows a critic extrapolates, and a few such rows would
+        # decide a mean of exponentials: values are held there.
+        self.range: tuple[Tensor, Tensor] | None = None
         self.fold_of = torch.arange(members, device=device) // n_ensemble
         self.has_reference = False
         factors = np.ones(len(folds))
@@ -183,8 +185,11 @@ class SampleCritics:
     def at(self, rows: Tensor) -> Tensor:
         """Critic values at rows (M, b)."""
         size = max(1, _LARGEST_CHUNK // (len(rows) * self.n_maps))
-        parts = [self._at(part) for part in rows.split(size, dim=1)]
-        return torch.cat(parts, dim=1)
+        values = torch.cat([self._at(part) for part in rows.split(size, dim=1)], dim=1)
+        if self.range is None:
+            return values
+        low, high = self.range
+        return torch.minimum(torch.maximum(values, low), high)
 
     def _at(self, rows: Tensor) -> Tensor:
         told = self.network(self._points(rows)).squeeze(-1)
@@ -210,7 +215,13 @@ class SampleCritics:
             return -torch.cat([self.objective(p, q) for p, q in held_out])
 
         rows = [f.p.train for f in self.folds for _ in range(self.n_ensemble)]
-        return train(self.network, loss, validation_loss, rows, plan, rng)
+        history = train(self.network, loss, validation_loss, rows, plan, rng)
+        if self.lipschitz is None:
+            p, q = (self._stacked([f[s].validation for f in self.folds]) for s in (0, 1))
+            with torch.no_grad():
+                low, high = self.at(q).amin(dim=1, keepdim=True), self.at(p).amax(1, keepdim=True)
+            self.range = torch.minimum(low, high), torch.maximum(low, high)
+        return history
 
     def held_out(self, which: str) -> tuple[list[tuple[Tensor, Tensor]], np.ndarray]:
         """Each fold's values of its rows of P (E, n) and of Q (E, m), and the largest slopes.
@@ -256,5 +267,7 @@ def _centre_and_scale(orbit: np.ndarray, fold: TwoFolds) -> tuple[np.ndarray, fl
 
 
 def _features(u: np.ndarray) -> np.ndarray:
-    """Beside what critics of pairs see, sizes and squares: log ratios of heavy tails grow so."""
-    return np.hstack([features(u), np.abs(u), u * u / 4])
+    """Coordinates, their length, sizes and squares: log ratios of tails grow as these do."""
+    square, size = u * u, np.abs(u)
+    radius = np.log1p(square.sum(axis=1, keepdims=True)) - np.log1p(u.shape[1])
+    return np.hstack([u, radius, np.tanh(size), size, square / 4])

@@ -258,6 +258,15 @@ def _repeated_share(column: np.ndarray) -> float:
 
 def choose_divergence(x: Variable, kind: str) -> tuple[Any, str]:
     """A divergence estimator for the stacked samples, and why."""
+    only_critics = kind in ("chi2", "hellinger", "wasserstein")
+    if only_critics and np.any(x.is_label):
+        raise ValueError(
+            f"kind={kind!r} is built for real columns alone, and P and Q have labels or integers "
+            f"({_size(x)}). Pass discrete=False to read integers as numbers, or take kind='js'."
+        )
+    if only_critics:
+        why = f"Chose VariationalDivergence: the only estimator of {kind!r} ({_size(x)})."
+        return VariationalDivergence(kind=kind), why
     if x.kind == "discrete":
         why = f"Chose DiscreteDivergence: the samples are discrete ({_size(x)})."
         return DiscreteDivergence(kind=kind), why
