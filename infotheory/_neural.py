@@ -88,10 +88,11 @@ class NeuralMutualInformation(MutualInformationEstimator):
         "verbose": ["verbose"],
     }
     _information_laws = {
-        "permutation": "sampling",
+        "row-order": "sampling",
         "translation": "sampling",
         "scale": "sampling",
         "symmetry": "sampling",
+        "relabelling": "sampling",
     }
 
     def __sklearn_tags__(self) -> Any:
@@ -165,7 +166,10 @@ class NeuralMutualInformation(MutualInformationEstimator):
                 f"n_samples = {n} with {n_groups} {what} is too few for n_folds={self.n_folds}: at "
                 f"least {least} are needed, two a fold. Lower n_folds or pass more {what}."
             )
-        folds = cross_fit_folds(n, self.n_folds, self.validation_fraction, rng, codes)
+        # No part of a split can be told apart with one row.
+        fewest_outside = n_groups - math.ceil(n_groups / self.n_folds)
+        share = max(self.validation_fraction, min(2 / fewest_outside, 0.5))
+        folds = cross_fit_folds(n, self.n_folds, share, rng, codes)
         smallest = min(min(len(f.train), len(f.validation), len(f.test)) for f in folds)
         if smallest < 2:
             raise ValueError(

@@ -31,7 +31,7 @@ max_seconds : float, default=None
 early_stopping : bool, default=True
     End training when no network gets better on its selection rows.
 validation_fraction : float, default=0.125
-    Share of the rows outside a fold that select among the states of training.
+    Share of the rows outside a fold that select among the states of training; two at least.
 n_iter_no_change : int, default=12
     Checks, one every 50 steps, without a gain of `tol` before training ends.
 tol : float, default=1e-4
@@ -80,6 +80,7 @@ ImportError
 RuntimeError
     In ``fit``, if training diverges: no value is returned.""",
     "<cost of all bounds>": """\
+A critic is not trusted beyond its largest value at selection rows drawn together, and held there.
 Complexity: O(n_iter n_folds n_ensemble (b p + b^2)) for batches of b rows and networks of p
 weights, plus O(n^2 / n_folds) for evaluation with the separable critic.""",
 }

@@ -140,7 +140,9 @@ def test_an_interrupt_keeps_the_best_weights():
 
     history = run(points, goal, loss=loss, weight_decay=0.0)
     assert history.n_iter == 100
-    assert float(points.distance(goal).detach().max()) == pytest.approx(history.validation[-1].max())
+    assert float(points.distance(goal).detach().max()) == pytest.approx(
+        history.validation[-1].max()
+    )
     assert "interrupted after 100 steps" in history.notes()[0]
 
 
