@@ -54,8 +54,9 @@ class Coordinates:
             self._map = self._map @ axes.T
         self._moments = []
         for rows in (self(P), self(Q)):
-            covariance = np.atleast_2d(np.cov(rows, rowvar=False))
-            self._moments.append((rows.mean(axis=0), covariance))
+            centre = rows.mean(axis=0)
+            spread = (rows - centre).T @ (rows - centre) / max(len(rows) - 1, 1)
+            self._moments.append((centre, spread))
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         return (self._margins(X) - self._centre) @ self._map

@@ -392,18 +392,16 @@ class VariationalDivergence(DivergenceEstimator):
             rows = np.flatnonzero(mask)
             if len(rows) < 2 * self.n_folds:
                 raise ValueError(
-                    f"n_samples = {len(rows)} rows of class {label} of y are too few for n_folds="
-                    f"{self.n_folds}: at least {2 * self.n_folds} are needed, two a fold. Lower "
-                    f"n_folds or pass more rows."
+                    f"n_samples = {len(rows)} rows of class {label} of y with n_features = "
+                    f"{self.n_features_in_} are too few for n_folds={self.n_folds}: at least "
+                    f"{2 * self.n_folds} are needed, two a fold. Lower n_folds or pass more rows."
                 )
             folds = cross_fit_folds(len(rows), self.n_folds, self.validation_fraction, rng)
-            smallest = min(min(len(f.train), len(f.validation), len(f.test)) for f in folds)
-            if smallest < 2:
+            if min(len(f.train) for f in folds) < 1:
                 raise ValueError(
-                    f"n_samples = {len(rows)} rows of class {label} of y leave {smallest} for some "
-                    f"part of the split with n_folds={self.n_folds} and validation_fraction="
-                    f"{self.validation_fraction}: each part needs 2. Raise validation_fraction, "
-                    f"lower n_folds or pass more rows."
+                    f"n_samples = {len(rows)} rows of class {label} of y leave none to train on "
+                    f"with n_folds={self.n_folds} and validation_fraction="
+                    f"{self.validation_fraction}. Lower validation_fraction, or pass more rows."
                 )
             sides.append([Fold(*(rows[p] for p in (f.train, f.validation, f.test))) for f in folds])
         return [TwoFolds(p, q) for p, q in zip(*sides, strict=True)]
