@@ -29,6 +29,8 @@ CRITICS = ("separable", "concatenated", "bilinear")
 _N_TURNS_TRAINING, _N_TURNS_SELECTION = 4, 8
 # Pairs where they do: of each selection row, and of all rows of a fold in the final value.
 _N_IN_TABLE_SELECTION, _LARGEST_TABLE = 256, 2**22
+# Above this coefficient a normal law's log ratio loses digits that matter in single precision.
+_LARGEST_COEFFICIENT = 100.0
 # Rows that the networks see at once, and rows of a table.
 _LARGEST_CHUNK, _TABLE_ROWS = 2**18, 256
 
@@ -81,12 +83,19 @@ def info_nce_objective(scores: Scores) -> Tensor:
     return 0.5 * (of_x + of_y).mean(-1) + math.log(n_candidates)
 
 
+class _Rows(NamedTuple):
+    """One variable's rows under the maps of all folds, fold after fold."""
+
+    features: Tensor
+    reference: Tensor | None
+
+
 class _Side(NamedTuple):
     """One variable's rows, (M, b, ...): what the critic sees, features, reference factors."""
 
     inputs: Tensor
     features: Tensor
-    reference: Tensor
+    reference: Tensor | None
 
 
 class HeldOut(NamedTuple):
@@ -98,11 +107,11 @@ class HeldOut(NamedTuple):
     second: Tensor | None = None
 
 
-def features(coordinates: np.ndarray) -> np.ndarray:
-    """Coordinates, their length, and their size without sign: what heavy tails and rings need."""
+def features(coordinates: np.ndarray, log_length: np.ndarray) -> np.ndarray:
+    """Coordinates, lengths, and sizes without sign: what heavy tails, rings and shells need."""
     square = np.sum(coordinates**2, axis=1, keepdims=True)
     radius = np.log1p(square) - math.log1p(coordinates.shape[1])
-    return np.hstack([coordinates, radius, np.tanh(np.abs(coordinates))])
+    return np.hstack([coordinates, radius, log_length, np.tanh(np.abs(coordinates))])
 
 
 class PairCritics:
@@ -151,15 +160,21 @@ class PairCritics:
         self.margins, self.references, self.has_reference = choose_references(
             X, Y, folds, reference
         )
+        largest = max(float(np.max(r.quadratic()[1], initial=0.0)) for r in self.references)
+        self._double = self.has_reference and largest > _LARGEST_COEFFICIENT
         self.left, self.right = self.inputs(X, Y)
         members = len(folds) * n_ensemble
         self.fold_of = torch.arange(members, device=device) // n_ensemble
         self.raw = None
         if isinstance(critic, nn.Module):
             self.raw = (self._tensor(X), self._tensor(Y))
+        # Beyond the largest value at selection rows drawn together a critic extrapolates, and a
+        # few such pairs drawn apart would decide the mean of e^f: values are held there.
+        self.caps = torch.full((members,), math.inf, device=device)
         # What to take from the log ratio of each fold so that its mean is the fold's value.
         self.offsets = np.zeros(len(folds))
-        widths = self.widths
+        widths = (self.left.features.shape[-1], self.right.features.shape[-1])
+        self.widths = widths
         layers = {"members": (members,), "activation": activation, "zero_output": True}
         parts = {"critic": _critic(critic, members, widths, hidden_layer_sizes, layers)}
         if second:
@@ -169,48 +184,60 @@ class PairCritics:
         self.network = nn.ModuleDict(parts).to(device)
         self.by_table = critic in ("separable", "bilinear")
 
-    def inputs(self, X: np.ndarray, Y: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Features of rows under the maps of every fold, then the factors of the reference."""
+    def inputs(self, X: np.ndarray, Y: np.ndarray) -> tuple[_Rows, _Rows]:
+        """Features of rows under the maps of every fold, and the factors of the reference."""
         left, right, factors = [], [], []
         for (on_x, on_y), reference in zip(self.margins, self.references, strict=True):
             u, v = reference.coordinates(on_x(X), on_y(Y))
-            left.append(features(u))
-            right.append(features(v))
+            left.append(features(u, on_x.log_length(X)))
+            right.append(features(v, on_y.log_length(Y)))
             if self.has_reference:
                 factors.append(_reference_factors(u, v, reference.quadratic()))
-        seen = [_padded(left), _padded(right)]
-        self.widths = (seen[0].shape[-1], seen[1].shape[-1])
-        for k, of_side in enumerate(zip(*factors, strict=True)):
-            seen[k] = np.concatenate([seen[k], _padded(list(of_side))], axis=-1)
-        return self._tensor(seen[0]), self._tensor(seen[1])
+        of_x, of_y = zip(*factors, strict=True) if factors else ((), ())
+        return self._rows(left, of_x), self._rows(right, of_y)
 
-    def _tensor(self, table: np.ndarray) -> Tensor:
-        return torch.as_tensor(table, dtype=torch.float32, device=self.device)
+    def _rows(self, seen: Sequence[np.ndarray], factors: Sequence[np.ndarray]) -> _Rows:
+        dtype = torch.float64 if self._double else torch.float32
+        folded = self._tensor(_padded(factors), dtype).flatten(0, 1) if factors else None
+        return _Rows(self._tensor(_padded(seen)).flatten(0, 1), folded)
+
+    def _tensor(self, table: np.ndarray, dtype: torch.dtype = torch.float32) -> Tensor:
+        return torch.as_tensor(table, dtype=dtype, device=self.device)
 
     def _side(self, rows: Tensor, side: int) -> _Side:
         """What there is of one variable at rows (M, b)."""
         table = (self.left, self.right)[side]
-        flat = (self.fold_of[:, None] * table.shape[1] + rows).flatten()
-        here = table.flatten(0, 1).index_select(0, flat).unflatten(0, rows.shape)
-        seen, factors = here[..., : self.widths[side]], here[..., self.widths[side] :]
+        n = len(table.features) // (len(self.fold_of) // self.n_ensemble)
+        flat = (self.fold_of[:, None] * n + rows).flatten()
+        seen = table.features.index_select(0, flat).unflatten(0, rows.shape)
+        factors = None
+        if table.reference is not None:
+            factors = table.reference.index_select(0, flat).unflatten(0, rows.shape)
         return _Side(seen if self.raw is None else self.raw[side][rows], seen, factors)
 
     def _values(self, name: str, x: _Side, y: _Side) -> Tensor:
         """Values of a critic row by row."""
         value = self.network[name](x.inputs, y.inputs)
-        if self.has_reference:
-            value = value + (x.reference * y.reference).sum(dim=-1)
+        if x.reference is not None and y.reference is not None:
+            value = value + (x.reference * y.reference).sum(dim=-1).float()
         if name == "critic" and "baseline" in self.network:
             value = value - self.network["baseline"](y.features).squeeze(-1)
         return value
 
+    @property
+    def _factorised(self) -> SeparableCritic | BilinearCritic:
+        return self.network["critic"]  # pyright: ignore[reportReturnType]
+
     def _factors(self, x: _Side, y: _Side) -> tuple[Tensor, Tensor]:
         """Rows whose inner products are all values of the critic, the reference among them."""
-        left, right = self.network["critic"].factors(x.inputs, y.inputs)
-        lefts, rights = [left, x.reference], [right, y.reference]
+        left, right = self._factorised.factors(x.inputs, y.inputs)
+        lefts, rights = [left], [right]
         if "baseline" in self.network:
             lefts.append(torch.ones_like(left[..., :1]))
             rights.append(-self.network["baseline"](y.features))
+        if x.reference is not None and y.reference is not None:
+            lefts.append(x.reference)
+            rights.append(y.reference)
         return torch.cat(lefts, dim=-1), torch.cat(rights, dim=-1)
 
     def scores(self, rows: Tensor) -> Scores:
@@ -219,13 +246,14 @@ class PairCritics:
         second = self._values("second", x, y) if "second" in self.network else None
         if self.by_table:
             left, right = self._factors(x, y)
-            table = left @ right.mT
+            table = (left @ right.mT).float()
             return Scores(table.diagonal(dim1=-2, dim2=-1), table, second=second)
         b = rows.shape[1]
         turns = [int(s) for s in torch.randint(1, b, (min(_N_TURNS_TRAINING, b - 1),))]
-        x = _Side(*(t.repeat(1, len(turns) + 1, 1) for t in x))
-        y = _Side(*(torch.cat([t.roll(-s, dims=1) for s in (0, *turns)], dim=1) for t in y))
-        values = self._values("critic", x, y).unflatten(1, (-1, b))
+        stayed = rows.repeat(1, len(turns) + 1)
+        turned = torch.cat([rows, *(rows.roll(-s, dims=1) for s in turns)], dim=1)
+        values = self._values("critic", self._side(stayed, 0), self._side(turned, 1))
+        values = values.unflatten(1, (-1, b))
         return Scores(values[:, 0], turned=values[:, 1:].mT, turns=turns, second=second)
 
     @torch.no_grad()
@@ -242,7 +270,12 @@ class PairCritics:
         second: list[Tensor | None] = [None] * len(rows)
         if "second" in self.network:
             second = list(self._chunked("second", stacked, stacked).split(self.n_ensemble))
-        together = joint.split(self.n_ensemble)
+        caps = joint.amax(dim=1) if which == "validation" else self.caps
+        together = joint.clamp(max=caps[:, None]).split(self.n_ensemble)
+        apart = [
+            a.clamp(max=c[:, None, None])
+            for a, c in zip(apart, caps.split(self.n_ensemble), strict=True)
+        ]
         return [
             HeldOut(together[k][:, :n], apart[k], turns[k], None if s is None else s[:, :n])
             for k, (n, s) in enumerate(zip(lengths, second, strict=True))
@@ -260,7 +293,7 @@ class PairCritics:
             m = min(n_turns, n - 1)
             apart.append(_band(x[:, :n], y[:, :n], m))
             turns.append(np.arange(1, m + 1))
-        return (left * right).sum(dim=-1), apart, turns
+        return (left * right).sum(dim=-1).float(), apart, turns
 
     def _by_turns(
         self, rows: Tensor, lengths: list[int], n_turns: int
@@ -286,6 +319,8 @@ class PairCritics:
 
     def evaluated(self, n_turns: int) -> list[HeldOut]:
         """Test scores: at least `n_turns` pairs apart a row, all of them where a table is small."""
+        selection = self.held_out("validation", 1)
+        self.caps = torch.cat([scores.joint.amax(dim=1) for scores in selection])
         longest = max(len(r) for r in self.rows["test"])
         many = _LARGEST_TABLE // longest if self.by_table else 0
         return self.held_out("test", max(n_turns, many))
@@ -306,8 +341,8 @@ class PairCritics:
     def release(self) -> None:
         """Forget the rows: what is left is small, and enough for new ones."""
         self.rows = {}
-        self.left = self.right = torch.empty(0)
-        self.raw = None if self.raw is None else (self.left, self.right)
+        self.left = self.right = _Rows(torch.empty(0), None)
+        self.raw = None if self.raw is None else (torch.empty(0), torch.empty(0))
 
     @torch.no_grad()
     def log_ratio(self, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
@@ -316,7 +351,10 @@ class PairCritics:
         here.left, here.right = self.inputs(X, Y)
         here.raw = None if self.raw is None else (self._tensor(X), self._tensor(Y))
         rows = torch.arange(len(X), device=self.device).expand(len(self.fold_of), -1)
-        raw = here._chunked("second" if "second" in self.network else "critic", rows, rows)
+        if "second" in self.network:
+            raw = here._chunked("second", rows, rows)
+        else:
+            raw = here._chunked("critic", rows, rows).clamp(max=self.caps[:, None])
         by_fold = raw.double().unflatten(0, (-1, self.n_ensemble)).mean(1).cpu().numpy()
         return np.mean(by_fold - self.offsets[:, None], axis=0)
 
@@ -384,11 +422,11 @@ def _band(left: Tensor, right: Tensor, n_turns: int) -> Tensor:
         table = left[:, start : start + rows] @ right[:, start : start + width].mT
         # One column further each row: the diagonals beside the main one, without a copy.
         strides = (rows * width, width + 1, 1)
-        bands.append(table.contiguous().as_strided((members, rows, n_turns), strides, 1))
+        bands.append(table.float().contiguous().as_strided((members, rows, n_turns), strides, 1))
     return torch.cat(bands, dim=1)
 
 
-def _padded(tables: list[np.ndarray]) -> np.ndarray:
+def _padded(tables: Sequence[np.ndarray]) -> np.ndarray:
     """One array of all folds; a fold that lost a degenerate direction gets a column of zeros."""
     width = max(t.shape[1] for t in tables)
     return np.stack([np.pad(t, ((0, 0), (0, width - t.shape[1]))) for t in tables])

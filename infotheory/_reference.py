@@ -6,6 +6,7 @@ the reference's own value is known in closed form.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,6 +36,9 @@ class Margins:
         self._centre = table.mean(axis=0)
         spread = table.std(axis=0)
         self._scale = np.where(spread > 0, spread, 1.0)
+        middle, low, high = np.quantile(table, [0.5, 0.25, 0.75], axis=0)
+        self._middle = middle
+        self._width = np.where(high > low, high - low, self._scale)
         self._knots: list[tuple[np.ndarray, np.ndarray]] = []
         if kind == "ranks":
             n = len(table)
@@ -48,6 +52,14 @@ class Margins:
             return (table - self._centre) / self._scale
         columns = [np.interp(c, *knots) for c, knots in zip(table.T, self._knots, strict=True)]
         return np.column_stack(columns)
+
+    def log_length(self, table: np.ndarray) -> np.ndarray:
+        """How far each row is from the middle, in quartile ranges and in logs: (n, 1).
+
+        Ranks hide how heavy the tails are; laws whose columns share a scale show it here.
+        """
+        scaled = (table - self._middle) / self._width
+        return np.log1p(np.sum(scaled**2, axis=1, keepdims=True)) - math.log1p(table.shape[1])
 
 
 def _whitening(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -31,19 +32,17 @@ class FoldScores(NamedTuple):
 
 def mean_scores(held_out: Any) -> FoldScores:
     """Values of the fold's mean critic."""
-    joint, product, second = (
-        None if t is None else t.double().mean(0).cpu().numpy()
-        for t in (held_out.joint, held_out.product, held_out.second)
-    )
-    return FoldScores(joint, product, held_out.shifts, second)
+    return _as_arrays(held_out, lambda values: values.double().mean(0))
 
 
 def single_scores(held_out: Any, i: int) -> FoldScores:
     """Values of the i-th critic of the fold."""
-    joint, product, second = (
-        None if t is None else t[i].double().cpu().numpy()
-        for t in (held_out.joint, held_out.product, held_out.second)
-    )
+    return _as_arrays(held_out, lambda values: values[i].double())
+
+
+def _as_arrays(held_out: Any, reduced: Callable[[Any], Any]) -> FoldScores:
+    second = None if held_out.second is None else reduced(held_out.second).cpu().numpy()
+    joint, product = (reduced(t).cpu().numpy() for t in (held_out.joint, held_out.product))
     return FoldScores(joint, product, held_out.shifts, second)
 
 

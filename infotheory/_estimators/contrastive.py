@@ -63,8 +63,8 @@ class InfoNCE(VariationalMutualInformation):
     def _terms(self, scores: FoldScores) -> tuple[np.ndarray, np.ndarray]:
         """One term a row, and the share of each other candidate in its partition sum."""
         apart = scores.product[:, : self._n_turns]
-        table = np.concatenate([scores.joint[:, None], apart], axis=1)
-        partition = logsumexp(table, axis=1)
+        table = np.column_stack([scores.joint, apart])
+        partition = np.asarray(logsumexp(table, axis=1))
         terms = scores.joint - partition + np.log(table.shape[1])
         return terms, np.exp(apart - partition[:, None])
 
