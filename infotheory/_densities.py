@@ -36,6 +36,10 @@ class _Constants(nn.Module):
         super().__init__()
         self.value = nn.Parameter(torch.zeros(members, 1, width))
 
+    def forward(self) -> Tensor:
+        """One row a member."""
+        return self.value
+
 
 class ConditionalDensities:
     """A stack of conditional laws, and of marginal laws of the same family.
@@ -148,7 +152,7 @@ class ConditionalDensities:
 
     def marginal(self) -> Law:
         """The laws whatever x is, in one row."""
-        return self._law(self.network["marginal"].value, 0.0)
+        return self._law(self.network["marginal"](), 0.0)
 
     def _law(self, out: Tensor, location: Tensor | float, log_spread: Tensor | float = 0.0) -> Law:
         if self.family == "categorical":

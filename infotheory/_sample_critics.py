@@ -236,7 +236,7 @@ class SampleCritics:
             values = [self.at(r) for r in rows]
             if self.lipschitz is not None:
                 points = [self._points(r) for r in rows]
-                found = largest_slope(self.network, *points, self.inputs.shape[-1:])
+                found = largest_slope(self.network, points[0], points[1], self.inputs.shape[-1:])
                 steepest = torch.maximum(steepest, found)
                 # Constants have no slope: only what is around the mean is divided.
                 centre = values[1].mean(dim=1, keepdim=True)

@@ -257,8 +257,15 @@ def test_laws_are_normalised(family):
 
 
 @pytest.mark.usefixtures("global_state_restored")
-@parametrize_with_checks([cls(**TINY, validation_fraction=0.4) for cls in ALL])
+@parametrize_with_checks([DoE(**TINY, validation_fraction=0.4)])
 def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("global_state_restored")
+@parametrize_with_checks([cls(**TINY, validation_fraction=0.4) for cls in ALL[1:]])
+def test_scikit_learn_checks_of_the_others(estimator, check):
     check(estimator)
 
 

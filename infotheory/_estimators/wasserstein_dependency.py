@@ -87,7 +87,8 @@ class WassersteinDependency(NeuralMutualInformation):
     >>> rng = np.random.default_rng(0)
     >>> x = rng.choice([-1.0, 1.0], size=(1000, 1))
     >>> dependency = WassersteinDependency(
-    ...     hidden_layer_sizes=(32,), max_iter=300, n_folds=2, random_state=0
+    ...     hidden_layer_sizes=(32,), activation="relu", learning_rate_init=5e-3, max_iter=300,
+    ...     n_folds=2, random_state=0,
     ... )
     >>> print(f"{dependency.fit(x, x).mutual_information_:.1f}")  # truth 1
     1.0
