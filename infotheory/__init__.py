@@ -32,6 +32,7 @@ _HOME = {
     "KSG": "_estimators.ksg",
     "MixedKSG": "_estimators.ksg",
     "EntropySum": "_estimators.composed",
+    "MINDE": "_estimators.diffusion",
     "DonskerVaradhan": "_estimators.variational",
     "MINE": "_estimators.variational",
     "NWJ": "_estimators.variational",
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from infotheory._estimators.composed import EntropySum
     from infotheory._estimators.conditional_density import CLUB, DoE, LeaveOneOutBound
     from infotheory._estimators.contrastive import FLO, InfoNCE
+    from infotheory._estimators.diffusion import MINDE
     from infotheory._estimators.discrete import (
         DiscreteDivergence,
         DiscreteEntropy,

@@ -23,7 +23,14 @@ from infotheory._inference import (
     point_estimate,
 )
 from infotheory._resampling import local_random_state
-from infotheory._validation import Variable, check_count, check_same_length, describe, two_samples
+from infotheory._validation import (
+    Variable,
+    check_count,
+    check_same_length,
+    check_seconds,
+    describe,
+    two_samples,
+)
 
 KINDS = ("kl", "reverse-kl", "jeffreys", "js", "chi2", "hellinger", "wasserstein")
 # Divergences that are no logarithm, and what they are in.
@@ -124,6 +131,7 @@ def mutual_information(
     base: float | None = None,
     confidence_level: float | None = 0.9,
     n_permutations: int = 0,
+    max_seconds: float | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
 ) -> Estimate:
@@ -139,18 +147,24 @@ def mutual_information(
         are, floating columns are not. A tuple has one entry for each of X and y: None, a bool,
         or one bool a column.
     estimator : str or estimator
-        "auto", "discrete", "gaussian", "ksg", "mixed-ksg", or an instance. An entropy estimator
-        is accepted too, and summed: H(X) + H(y) - H(X, y).
+        "auto", "discrete", "gaussian", "ksg", "mixed-ksg", a network ("donsker-varadhan", "mine",
+        "nwj", "tuba", "info-nce", "jensen-shannon", "smile", "flo", "minde", "doe", "club",
+        "leave-one-out"), or an instance. An entropy estimator is accepted too, and summed:
+        H(X) + H(y) - H(X, y).
     base : float, optional
         Base of the logarithm: None for nats, 2 for bits.
     confidence_level : float or None
         Level of the interval; None for the bare number, which is faster.
     n_permutations : int
-        Number of permutations for a p-value of independence; 0 for none.
+        Number of permutations for a p-value of independence; 0 for none. Where "auto" takes a
+        network, nearest neighbours are what is permuted.
+    max_seconds : float, optional
+        Time for training a network. "auto" allows 60 where it is None, and takes none below 5;
+        results that ran into it depend on the machine.
     n_jobs : int, optional
         Threads for resampling.
     random_state : int, RandomState or None
-        For resampling; an int makes interval and p-value reproducible.
+        For resampling and networks; an int makes value, interval and p-value reproducible.
 
     Returns
     -------
@@ -166,10 +180,13 @@ def mutual_information(
     Notes
     -----
     "auto" decides by the data and says so in the notes: Chao-Wang-Jost for discrete pairs,
-    nearest neighbours (KSG) for continuous pairs, the mixed estimator for everything else.
-    Complexity: that of the estimator, times about ten for the interval, plus one fit a
-    permutation. Sources: Kraskov, Stögbauer and Grassberger (2004), arXiv:cond-mat/0305641; Gao
-    et al. (2017), arXiv:1709.06212; Chao, Wang and Jost (2013), doi:10.1111/2041-210X.12108.
+    nearest neighbours (KSG) for continuous pairs of up to 3 columns in all or fewer than 1 000
+    rows, networks that start from a normal law (needs torch) for more, or for dependence above
+    half of what neighbours can show; the mixed estimator for everything else of up to 10 columns.
+    Complexity: that of the estimator, times about ten for the interval of neighbours, plus one
+    fit a permutation. Sources: Kraskov, Stögbauer and Grassberger (2004),
+    arXiv:cond-mat/0305641; Gao et al. (2017), arXiv:1709.06212; Chao, Wang and Jost (2013),
+    doi:10.1111/2041-210X.12108.
 
     Examples
     --------
@@ -194,6 +211,7 @@ def mutual_information(
         n_permutations,
         n_jobs,
         random_state,
+        max_seconds,
     )
 
 
@@ -408,8 +426,10 @@ def _paired(
     n_permutations: int,
     n_jobs: int | None,
     random_state: Any,
+    max_seconds: float | None = None,
 ) -> Estimate:
     check_base(base)
+    check_seconds(max_seconds)
     raw = {"X": X, "y": y} if condition is None else {"X": X, "y": y, "condition": condition}
     masks = each_argument(discrete, len(raw))
     variables = [
@@ -418,16 +438,18 @@ def _paired(
     ]
     check_same_length(*variables)
     recast: list[str] = []
+    # A seed of its own, so that refits on subsamples and permutations agree.
+    random_state = local_random_state(random_state)
+    seed = random_state.randint(2**31 - 1)
     if isinstance(estimator, str) and estimator == "auto":
-        # A seed of its own, so that refits on subsamples and permutations agree.
-        rng = local_random_state(random_state)
-        random_state = rng
         if discrete is None:
             variables, recast = recast_integers(variables)
-        chosen, why = choose_mutual_information(variables, rng.randint(2**31 - 1))
+        chosen, permuted, why = choose_mutual_information(variables, seed, max_seconds)
         notes = [why, *recast]
     else:
-        chosen, notes = named("mutual_information", estimator), []
+        parameters = {"random_state": seed, "max_seconds": max_seconds}
+        chosen, notes = named("mutual_information", estimator, **parameters), []
+        permuted = chosen
     x, target, *rest = variables
     return _answer(
         "mutual_information",
@@ -441,6 +463,7 @@ def _paired(
         n_permutations,
         n_jobs,
         random_state,
+        permuted,
     )
 
 
@@ -486,6 +509,7 @@ def _answer(
     n_permutations: int,
     n_jobs: int | None,
     random_state: Any,
+    permuted: Any = None,
 ) -> Estimate:
     check_count(
         n_permutations,
@@ -521,8 +545,10 @@ def _answer(
             f"entropy estimator use EntropySum(estimator)."
         )
     if n_permutations:
+        if permuted is not None and type(permuted) is not type(estimator):
+            notes = [*notes, f"The p-value is by permutation of {type(permuted).__name__}."]
         tested = permutation_test(
-            estimator,
+            estimator if permuted is None else permuted,
             X,
             target,
             condition=given,

@@ -485,6 +485,16 @@ def check_count(value: Any, name: str, minimum: int, advice: str) -> None:
         raise ValueError(f"{name} must be at least {minimum}, got {value}. {advice}")
 
 
+def check_seconds(value: Any) -> None:
+    """Raise unless `value` is None or a positive number."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if value is not None and not (number and value > 0):
+        raise ValueError(
+            f"max_seconds must be None or a positive number, got {value!r}. Use None for the "
+            f"default time."
+        )
+
+
 def take_rows(raw: Any, rows: np.ndarray) -> Any:
     """The given rows of any accepted table, in its own type; None stays None."""
     if raw is None:

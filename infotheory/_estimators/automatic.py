@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from scipy.special import digamma
 
 from infotheory._base import SHAPES, EntropyEstimator, check_instance, takes_variables
 from infotheory._estimators.composed import EntropySum
 from infotheory._estimators.conditional_density import CLUB, DoE, LeaveOneOutBound
 from infotheory._estimators.contrastive import FLO, InfoNCE
+from infotheory._estimators.diffusion import MINDE
 from infotheory._estimators.discrete import (
     DiscreteDivergence,
     DiscreteEntropy,
@@ -37,6 +40,10 @@ from infotheory.functional import gaussian_sample, gaussian_scores, ksg
 # Beyond this many columns in all, nearest neighbours lose most of the information.
 _MANY_COLUMNS = 10
 _N_ROWS_COMPARED, _N_DRAWS_COMPARED = 1000, 20
+# Up to this many columns nearest neighbours are as good as networks, and much faster; below this
+# many rows better.
+_FEW_COLUMNS, _ROWS_FOR_NETWORKS = 3, 1000
+_SECONDS_FOR_NETWORKS, _FEWEST_SECONDS = 60.0, 5.0
 
 NAMES: dict[str, dict[str, Any]] = {
     "entropy": {
@@ -57,6 +64,7 @@ NAMES: dict[str, dict[str, Any]] = {
         "jensen-shannon": JensenShannonBound,
         "smile": SMILE,
         "flo": FLO,
+        "minde": MINDE,
         "doe": DoE,
         "club": CLUB,
         "leave-one-out": LeaveOneOutBound,
@@ -71,7 +79,10 @@ NAMES: dict[str, dict[str, Any]] = {
 
 
 def named(quantity: str, estimator: Any, **parameters: Any) -> Any:
-    """The estimator a door was asked for: by name, or the instance itself."""
+    """The estimator a door was asked for: by name, or the instance itself.
+
+    Parameters that the named estimator does not have are left out.
+    """
     if not isinstance(estimator, str):
         if not hasattr(estimator, "fit"):
             raise TypeError(
@@ -92,7 +103,9 @@ def named(quantity: str, estimator: Any, **parameters: Any) -> Any:
             f"estimator must be one of auto, {', '.join(NAMES[quantity])}, got {estimator!r}. "
             f"Pass one of these names or an estimator instance."
         )
-    return NAMES[quantity][estimator](**parameters)
+    chosen = NAMES[quantity][estimator]()
+    known = chosen.get_params()
+    return chosen.set_params(**{k: v for k, v in parameters.items() if k in known})
 
 
 def _size(*variables: Variable) -> str:
@@ -161,8 +174,74 @@ def _has_atom(column: np.ndarray) -> bool:
     return bool(np.any((counts >= 20) & (counts > 10 * beside)))
 
 
-def choose_mutual_information(variables: list[Variable], random_state: int) -> tuple[Any, str]:
-    """A mutual information estimator for X, y and perhaps a condition, and why."""
+def choose_mutual_information(
+    variables: list[Variable], random_state: int, max_seconds: float | None = None
+) -> tuple[Any, Any, str]:
+    """An estimator for X, y and perhaps a condition, one for its permutations, and why."""
+    why_not = _why_no_networks(variables, max_seconds)
+    if why_not is None:
+        chosen, why = _choose_network(variables, random_state, max_seconds)
+        # Hundreds of fits are for something fast; the test is exact whatever the statistic.
+        return chosen, _ranked_neighbors(variables), why
+    chosen, why = _choose_classical(variables, random_state)
+    return chosen, chosen, f"{why}{why_not}"
+
+
+def _why_no_networks(variables: list[Variable], max_seconds: float | None) -> str | None:
+    """None where networks should do what nearest neighbours cannot; else what to say of it."""
+    x, y, *condition = variables
+    dim, n = x.dim + y.dim, len(x)
+    if condition or all(v.kind == "discrete" for v in variables) or n < _ROWS_FOR_NETWORKS:
+        return ""
+    if any(v.kind != "continuous" for v in variables) and dim <= _MANY_COLUMNS:
+        return ""
+    if dim <= _FEW_COLUMNS and not _is_strong(variables):
+        return ""
+    if max_seconds is not None and max_seconds < _FEWEST_SECONDS:
+        return (
+            f" Networks would do better here and need max_seconds of {_FEWEST_SECONDS:g} or more."
+        )
+    if find_spec("torch") is None:
+        return (
+            " Networks would do better here, but torch is not installed: run pip install "
+            "'infotheory-learn[torch]'."
+        )
+    return None
+
+
+def _is_strong(variables: list[Variable]) -> bool:
+    """Whether nearest neighbours give more than half of what they can give at all."""
+    k = _n_neighbors(variables)
+    scores = [gaussian_scores(v.values) for v in variables]
+    ceiling = digamma(len(scores[0])) - digamma(k)
+    return bool(float(ksg(*scores, k)) > 0.5 * ceiling)
+
+
+def _choose_network(
+    variables: list[Variable], random_state: int, max_seconds: float | None
+) -> tuple[Any, str]:
+    seconds = _SECONDS_FOR_NETWORKS if max_seconds is None else max_seconds
+    common = {"max_seconds": seconds, "random_state": random_state}
+    size = _size(*variables)
+    if sum(v.dim for v in variables) <= _FEW_COLUMNS:
+        return MINDE(**common), (
+            f"Chose MINDE: dependence too strong for nearest neighbours ({size}). Up to "
+            f"{seconds:g} s of training; estimator='ksg' is faster and falls short."
+        )
+    return DonskerVaradhan(objective="info-nce", **common), (
+        f"Chose DonskerVaradhan(objective='info-nce'): networks from a normal reference, for more "
+        f"columns than nearest neighbours do well ({size}). Up to {seconds:g} s of training; "
+        f"estimator='ksg' is faster and falls short."
+    )
+
+
+def _ranked_neighbors(variables: list[Variable]) -> Any:
+    kind = KSG if all(v.kind == "continuous" for v in variables) else MixedKSG
+    return kind(n_neighbors=_n_neighbors(variables), margins="gaussianize")
+
+
+def _choose_classical(variables: list[Variable], random_state: int) -> tuple[Any, str]:
+    """Among the estimators without networks."""
     size = _size(*variables)
     if all(v.kind == "discrete" for v in variables):
         return DiscreteMutualInformation(), f"Chose DiscreteMutualInformation: discrete ({size})."
