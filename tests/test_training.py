@@ -122,11 +122,13 @@ def test_each_member_sees_its_own_rows_once_an_epoch():
 def test_a_loss_that_is_no_number_is_an_error(where):
     points, goal = Points(), torch.ones(3, 2)
     missing = torch.full((3, 2), float("nan"))
+    broken = (
+        {"loss": lambda rows: points.distance(missing)}
+        if where == "loss"
+        else {"selected_at": missing}
+    )
     with pytest.raises(TrainingError, match="learning_rate_init"):
-        if where == "loss":
-            run(points, goal, loss=lambda rows: points.distance(missing))
-        else:
-            run(points, goal, selected_at=missing)
+        run(points, goal, **broken)
 
 
 def test_an_interrupt_keeps_the_best_weights():
