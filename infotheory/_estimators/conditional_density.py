@@ -264,10 +264,9 @@ class DoE(_Pointwise):
     Neither an upper nor a lower bound: it errs upwards by :math:`KL(p(y) \| q(y))` and downwards
     by :math:`E_x KL(p(y | x) \| q(y | x))`, so that a marginal law far from normal makes it too
     large. No :math:`\ln n` ceiling; the interval speaks of sampling alone and not of that model
-    error. Labels have the law
-    that the network gives them; where X alone is labels, and given a condition always, the law
-    of X given y is learnt. Complexity: a step costs `n_folds` times `n_ensemble` small networks.
-    Source: McAllester and Stratos (2020), arXiv:1811.04251.
+    error. Labels have the law that the network gives them; where X alone is labels, and given a
+    condition always, the law of X given y is learnt. Complexity: a step costs `n_folds` times
+    `n_ensemble` small networks. Source: McAllester and Stratos (2020), arXiv:1811.04251.
 
     Examples
     --------
