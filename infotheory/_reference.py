@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from infotheory._resampling import Fold
 from infotheory.functional import donsker_varadhan
 
 MARGINS = ("raw", "ranks")
-# Directions below this share of the largest variance are noise of the arithmetic.
-_SMALLEST_VARIANCE = 1e-10
+# Directions below the first share of the largest variance are noise of the arithmetic. Those below
+# the second may be detail that unit variance would only magnify, as in images.
+_SMALLEST_SHARES = (1e-10, 1e-3)
 
 
 class Margins:
@@ -62,11 +64,11 @@ class Margins:
         return np.log1p(np.sum(scaled**2, axis=1, keepdims=True)) - math.log1p(table.shape[1])
 
 
-def _whitening(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _whitening(table: np.ndarray, smallest: float) -> tuple[np.ndarray, np.ndarray]:
     """Centre, and a matrix whose columns map to uncorrelated coordinates of unit variance."""
     centre = table.mean(axis=0)
     variance, axes = np.linalg.eigh(np.atleast_2d(np.cov(table, rowvar=False)))
-    kept = variance > _SMALLEST_VARIANCE * max(variance[-1], np.finfo(float).tiny)
+    kept = variance > smallest * max(variance[-1], np.finfo(float).tiny)
     return centre, axes[:, kept] / np.sqrt(variance[kept])
 
 
@@ -91,14 +93,26 @@ class GaussianReference:
     rotate : bool
         False leaves the coordinates as close to the columns as unit covariance allows, which is
         kinder to what is not normal where the correlations tell nothing.
+    smallest : float
+        Share of the largest variance below which a direction is left out.
+    finest : float
+        Least variance of a coordinate given the other side's: what the margins resolve.
     """
 
-    def __init__(self, X: np.ndarray, Y: np.ndarray, *, rotate: bool = True) -> None:
-        self._centre_x, whiten_x = _whitening(X)
-        self._centre_y, whiten_y = _whitening(Y)
+    def __init__(
+        self,
+        X: np.ndarray,
+        Y: np.ndarray,
+        *,
+        rotate: bool = True,
+        smallest: float = _SMALLEST_SHARES[0],
+        finest: float = 1e-12,
+    ) -> None:
+        self._centre_x, whiten_x = _whitening(X, smallest)
+        self._centre_y, whiten_y = _whitening(Y, smallest)
         u, v = (X - self._centre_x) @ whiten_x, (Y - self._centre_y) @ whiten_y
         left, correlations, right = np.linalg.svd(u.T @ v / (len(X) - 1))
-        self.correlations = np.minimum(correlations, 1 - 1e-12)
+        self.correlations = np.minimum(correlations, math.sqrt(1 - finest))
         if rotate:
             self._map_x, self._map_y = whiten_x @ left, whiten_y @ right.T
         else:
@@ -130,8 +144,8 @@ def expected_shortfall(
     """How far the held-out Donsker-Varadhan value of a normal reference falls short on average.
 
     The mean over draws of the reference's parameters from normal samples of `n_samples` rows;
-    each draw's own value is a closed form. About d e / 2n for d and e columns, whatever the
-    network on top learns, since the training rows cannot show it.
+    each draw's own value is a closed form. About d e / 2n for d and e columns at weak dependence
+    and more at strong, whatever the network on top learns: the training rows cannot show it.
     """
     rho = reference.correlations
     d, e, k = reference.dim_x, reference.dim_y, len(reference.correlations)
@@ -179,12 +193,16 @@ def choose_references(
     Ranks bear heavy tails and undo any map of single columns, but attenuate beyond 4 nats; raw
     margins do not. What tells more on the selection rows is taken.
     """
-    options = []
-    for kind in ("ranks", "raw"):
+    options: list[tuple[float, Any, list[GaussianReference]]] = []
+    for kind, smallest in product(("ranks", "raw"), _SMALLEST_SHARES):
         margins = [(Margins(X[f.train], kind), Margins(Y[f.train], kind)) for f in folds]
         fitted, told = [], []
         for fold, (on_x, on_y) in zip(folds, margins, strict=True):
-            normal = GaussianReference(on_x(X[fold.train]), on_y(Y[fold.train]))
+            # Ranks of n rows are about 1 / n apart where they are closest.
+            finest = len(fold.train) ** -2.0 if kind == "ranks" else 1e-12
+            normal = GaussianReference(
+                on_x(X[fold.train]), on_y(Y[fold.train]), smallest=smallest, finest=finest
+            )
             u, v = normal.coordinates(on_x(X[fold.validation]), on_y(Y[fold.validation]))
             quadratic = normal.quadratic()
             apart = [log_ratio(u, np.roll(v, s, axis=0), quadratic) for s in rotations(len(u), 64)]
@@ -197,7 +215,9 @@ def choose_references(
     if reference is None or not told > 0:
         margins = options[0][1]
         unrotated = [
-            GaussianReference(on_x(X[f.train]), on_y(Y[f.train]), rotate=False)
+            GaussianReference(
+                on_x(X[f.train]), on_y(Y[f.train]), rotate=False, smallest=_SMALLEST_SHARES[1]
+            )
             for f, (on_x, on_y) in zip(folds, margins, strict=True)
         ]
         return margins, unrotated, False
