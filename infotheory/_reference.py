@@ -118,6 +118,18 @@ class GaussianReference:
         else:
             self._map_x, self._map_y = _towards_columns(whiten_x), _towards_columns(whiten_y)
         self.dim_x, self.dim_y = self._map_x.shape[1], self._map_y.shape[1]
+        width, self._smallest = X.shape[1] + Y.shape[1], smallest
+        lost = width - self.dim_x - self.dim_y
+        self._left_out = lost if smallest > _SMALLEST_SHARES[0] else 0
+
+    def notes(self) -> list[str]:
+        """What is said of directions that were left out although they vary."""
+        if not self._left_out:
+            return []
+        return [
+            f"{self._left_out} directions with less than {self._smallest:.1%} of the largest "
+            f"variance were left out; scale columns up whose small changes matter."
+        ]
 
     def coordinates(self, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Canonical coordinates of any rows."""

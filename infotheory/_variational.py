@@ -204,6 +204,7 @@ class VariationalMutualInformation(NeuralMutualInformation):
                         f"{abs(amount):.3g} nats were {done} for {reason}; the held-out value of "
                         f"the critics alone is {bound:.4g}."
                     )
+        notes += stack.references[0].notes()
         notes += self._limits(bound, n, min(len(f.test) for f in folds))
         stack.offsets -= correction
         stack.release()
