@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from infotheory._networks import MLP
 from infotheory._reference import GaussianReference, Margins, log_ratio
 from infotheory._resampling import Fold
-from infotheory._training import History, Plan, train
+from infotheory._training import History, Plan, local_seed, train
 from infotheory.functional import (
     denoising_gap,
     diffuse,
@@ -71,6 +71,8 @@ def finest_variance(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> f
     """
     from infotheory._xp._neighbors import nearest
 
+    if not u.shape[1] or not v.shape[1]:
+        return 1.0
     rows = rng.permutation(len(u))[:_ROWS_PROBED]
     u, v = u[rows], np.ascontiguousarray(v[rows])
     partner = nearest(v, 1, metric="euclidean")[1][:, 0]
@@ -152,8 +154,10 @@ class PairDenoisers:
         rng: np.random.Generator,
     ) -> None:
         self.folds, self.problems, self.n_ensemble = folds, tuple(problems), n_ensemble
+        self.n_folds = len(folds)
         self.margins, self.references, self.device = margins, references, device
         self.has_reference = has_reference
+        self._n_columns = (X.shape[1], Y.shape[1])
         self.dim_x = min(r.dim_x for r in references)
         self.dim_y = min(r.dim_y for r in references)
         self.rows = self.coordinates(X, Y)
@@ -192,6 +196,24 @@ class PairDenoisers:
                 "repeats and layers. Set warm_start=False, or fit a new estimator."
             )
         self.network.load_state_dict(other.network.state_dict())
+
+    def release(self) -> None:
+        """Forget the rows: what is left is small, and enough for new ones."""
+        self.rows, self.folds = torch.empty(0), []
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Columns of either side, before any direction was lost."""
+        return self._n_columns
+
+    @torch.no_grad()
+    def log_ratio(self, X: np.ndarray, Y: np.ndarray, form: int, n_draws: int) -> np.ndarray:
+        """Log ratio of new rows: the mean over all folds; the same at every call."""
+        here = self.on(X, Y)
+        rows = torch.arange(len(X), device=self.device).expand(self.n_folds, -1)
+        with local_seed(0):
+            added = here.held_out(rows, n_draws)[form, :, -1].numpy()
+        return np.mean(here.reference_log_ratio() + added, axis=0)
 
     def reference_log_ratio(self) -> np.ndarray:
         """The normal law's log ratio at the rows, (n_folds, n)."""
@@ -243,7 +265,7 @@ class PairDenoisers:
         finest = [finest_variance(u, v, rng)]
         if any(p.y == "diffused" for p in self.problems):
             finest.append(finest_variance(v, u, rng))
-        if has_reference:
+        if has_reference and len(self.references[0].correlations):
             finest.append(float(1 - self.references[0].correlations[0] ** 2))
         return min(finest)
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
-from infotheory._neural import CrossFit, NeuralMutualInformation
+from infotheory._neural import CrossFit, NeuralMutualInformation, table_width
 from infotheory._reference import choose_references
 from infotheory._resampling import Fold
-from infotheory.functional import gaussian_log_ratio, gaussian_mutual_information, log_det_bias
+from infotheory.functional import log_det_bias
 
 _FORMS = ("gap", "inside", "outside")
 _N_DRAWS, _N_DRAWS_NEW = 48, 128
@@ -182,12 +182,21 @@ class MINDE(NeuralMutualInformation):
                 device=choose_device(self.device),
                 rng=rng,
             )
-            if self.warm_start and getattr(self, "_result", None) is not None:
-                stack.start_from(self._result.model)
+            for earlier in self._to_continue():
+                if earlier.shape == stack.shape:
+                    stack.start_from(earlier)
             plan = self._plan("MINDE", ema=0.995)
             history = stack.fit(plan, rng)
             gains = stack.gains_of_folds(_N_DRAWS)
-        return self._summary(X, Y, folds, stack, gains, history)
+        result = self._summary(X, Y, folds, stack, gains, history)
+        stack.release()
+        return result
+
+    def _to_continue(self) -> tuple[Any, ...]:
+        """Stacks of the last fit that this one goes on from."""
+        if not self._continues or self._result.model is None:
+            return ()
+        return _stacks(self._result.model)
 
     def _summary(
         self,
@@ -213,25 +222,19 @@ class MINDE(NeuralMutualInformation):
                 each = gain[chosen, :-1].mean(axis=1)
                 seed_variance += share**2 * float(np.var(each, ddof=1)) / self.n_ensemble
         value = reference + float(added.mean())
-        self.forms_ = {name: reference + float(v) for name, v in zip(_FORMS, by_form, strict=True)}
-        notes = self._notes(value, n)
+        stack.forms = reference + by_form
+        notes = _notes(value, stack.forms, n)
         pointwise = pointwise + added
         pointwise += value - pointwise.mean()
         influence = influence + added - added.mean()
         return CrossFit(value, pointwise, influence, seed_variance, stack, history, tuple(notes))
 
-    def _notes(self, value: float, n: int) -> list[str]:
-        notes = []
-        spread = max(self.forms_.values()) - min(self.forms_.values())
-        if spread > max(0.1, 0.1 * abs(value)):
-            told = ", ".join(f"{name} {v:.3g}" for name, v in self.forms_.items())
-            notes.append(
-                f"The forms disagree by {spread:.2g} nats ({told}): the networks have not "
-                f"converged to one law. More rows, a larger max_iter or wider layers help."
-            )
-        if value > np.log(n):
-            notes.append(f"Values above ln n = {np.log(n):.3g} nats rest on the normal reference.")
-        return notes
+    def _store(self, result: CrossFit, notes: list[str]) -> None:
+        super()._store(result, notes)
+        # With a condition: the information of both, less that of the condition alone.
+        parts = [] if result.model is None else [m.forms for m in _stacks(result.model)]
+        forms = sum(sign * part for sign, part in zip((1, -1), parts, strict=False))
+        self.forms_ = dict(zip(_FORMS, np.broadcast_to(forms, 3).tolist(), strict=True))
 
     def pointwise(self, X: Any, y: Any, *, condition: Any = None) -> np.ndarray:
         """Pointwise mutual information of new rows: the mean over all networks.
@@ -240,8 +243,8 @@ class MINDE(NeuralMutualInformation):
         ----------
         X : array-like of shape (l, d)
         y : array-like of shape (l,) or (l, e)
-        condition : None
-            Not there for new rows.
+        condition : array-like of shape (l,) or (l, f), optional
+            Exactly if ``fit`` had one.
 
         Returns
         -------
@@ -249,23 +252,15 @@ class MINDE(NeuralMutualInformation):
             Nats; the same at every call.
         """
         left, right = self._check_new(X, y, condition)
-        model = self._result.model
-        if model is None:
+        if self._result.model is None:
             return np.zeros(len(left))
-        if isinstance(model, tuple):
-            raise NotImplementedError(
-                "pointwise of new rows is not there for a fit with a condition; pointwise_ has the "
-                "fitted rows."
-            )
-        import torch
-
-        from infotheory._training import local_seed
-
-        here = model.on(left, right)
-        rows = torch.arange(len(left), device=here.device).expand(len(here.folds), -1)
-        with local_seed(0):
-            added = here.held_out(rows, _N_DRAWS_NEW)[_FORMS.index(self.form), :, -1].numpy()
-        return np.mean(here.reference_log_ratio() + added, axis=0)
+        form = _FORMS.index(self.form)
+        both, *alone = _stacks(self._result.model)
+        told = both.log_ratio(left, right, form, _N_DRAWS_NEW)
+        for stack in alone:
+            given = right[:, table_width(self._seen[1]) :]
+            told = told - stack.log_ratio(left, given, form, _N_DRAWS_NEW)
+        return told
 
     def score(self, X: Any, y: Any, *, condition: Any = None) -> float:
         """The mean pointwise information of new rows; higher is better.
@@ -274,7 +269,7 @@ class MINDE(NeuralMutualInformation):
         ----------
         X : array-like of shape (l, d)
         y : array-like of shape (l,) or (l, e)
-        condition : None
+        condition : array-like of shape (l,) or (l, f), optional
 
         Returns
         -------
@@ -284,27 +279,42 @@ class MINDE(NeuralMutualInformation):
         return float(np.mean(self.pointwise(X, y, condition=condition)))
 
 
+def _stacks(model: Any) -> tuple[Any, ...]:
+    """The denoisers of a fit: one stack, or two with a condition."""
+    return model if isinstance(model, tuple) else (model,)
+
+
+def _notes(value: float, forms: np.ndarray, n: int) -> list[str]:
+    notes = []
+    spread = float(np.ptp(forms))
+    if spread > max(0.1, 0.1 * abs(value)):
+        told = ", ".join(f"{name} {v:.3g}" for name, v in zip(_FORMS, forms, strict=True))
+        notes.append(
+            f"The forms disagree by {spread:.2g} nats ({told}): the networks have not "
+            f"converged to one law. More rows, a larger max_iter or wider layers help."
+        )
+    if value > np.log(n):
+        notes.append(f"Values above ln n = {np.log(n):.3g} nats rest on the normal reference.")
+    return notes
+
+
 def _normal_part(X: np.ndarray, Y: np.ndarray, stack: Any) -> tuple[float, np.ndarray]:
     """Information of the normal law on all rows, without bias, and its log ratio at each."""
-    from infotheory._reference import Margins
+    from infotheory._reference import _SMALLEST_SHARES, GaussianReference, Margins, log_ratio
 
     n = len(X)
     if not stack.has_reference:
         return 0.0, np.zeros(n)
     kind = stack.margins[0][0].kind
-    joint = np.hstack([Margins(X, kind)(X), Margins(Y, kind)(Y)])
-    joint, dim_x = _full_rank(joint, X.shape[1])
-    d = joint.shape[1]
-    covariance = np.cov(joint, rowvar=False)
-    bias = 0.5 * (log_det_bias(n, dim_x) + log_det_bias(n, d - dim_x) - log_det_bias(n, d))
-    value = float(gaussian_mutual_information(covariance, dim_x)) - bias
-    return value, gaussian_log_ratio(joint, joint.mean(axis=0), covariance, dim_x)
-
-
-def _full_rank(joint: np.ndarray, dim_x: int) -> tuple[np.ndarray, int]:
-    """The same information in columns that are no linear functions of each other."""
-    from infotheory._reference import GaussianReference
-
-    normal = GaussianReference(joint[:, :dim_x], joint[:, dim_x:])
-    u, v = normal.coordinates(joint[:, :dim_x], joint[:, dim_x:])
-    return np.hstack([u, v]), u.shape[1]
+    on_x, on_y = Margins(X, kind)(X), Margins(Y, kind)(Y)
+    finest = float(n) ** -2.0 if kind == "ranks" else 1e-12
+    fits = [
+        GaussianReference(on_x, on_y, smallest=s, finest=finest) for s in sorted(_SMALLEST_SHARES)
+    ]
+    # The directions that the references of the folds left out are left out here.
+    kept = max(r.dim_x + r.dim_y for r in stack.references)
+    normal = next((r for r in fits if r.dim_x + r.dim_y <= kept), fits[-1])
+    d, e = normal.dim_x, normal.dim_y
+    bias = 0.5 * (log_det_bias(n, d) + log_det_bias(n, e) - log_det_bias(n, d + e))
+    value = -0.5 * float(np.sum(np.log1p(-(normal.correlations**2)))) - bias
+    return value, log_ratio(*normal.coordinates(on_x, on_y), normal.quadratic())
