@@ -22,9 +22,9 @@ from infotheory._reference import choose_references  # noqa: E402
 from infotheory._resampling import cross_fit_folds  # noqa: E402
 from infotheory._training import Plan, local_seed  # noqa: E402
 from infotheory.functional import (  # noqa: E402
-    gaussian_conditional_noise_prediction,
     denoising_gap,
     diffuse,
+    gaussian_conditional_noise_prediction,
     gaussian_noise_prediction,
     reference_gap,
     score_gap,
