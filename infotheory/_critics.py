@@ -31,6 +31,8 @@ _N_TURNS_TRAINING, _N_TURNS_SELECTION = 4, 8
 _N_IN_TABLE_SELECTION, _LARGEST_TABLE = 256, 2**22
 # Above this coefficient a normal law's log ratio loses digits that matter in single precision.
 _LARGEST_COEFFICIENT = 100.0
+# Coordinates of an embedding, whose inner products are the separable critic.
+_EMBEDDING = 64
 # Rows that the networks see at once, and rows of a table.
 _LARGEST_CHUNK, _TABLE_ROWS = 2**18, 256
 
@@ -109,9 +111,11 @@ class HeldOut(NamedTuple):
 
 def features(coordinates: np.ndarray, log_length: np.ndarray) -> np.ndarray:
     """Coordinates, lengths, and sizes without sign: what heavy tails, rings and shells need."""
+    d = max(coordinates.shape[1], 1)  # a fold in which a variable is constant has none
     square = np.sum(coordinates**2, axis=1, keepdims=True)
-    radius = np.log1p(square) - math.log1p(coordinates.shape[1])
-    return np.hstack([coordinates, radius, log_length, np.tanh(np.abs(coordinates))])
+    radius = np.log1p(square) - math.log1p(d)
+    size = np.tanh(np.abs(coordinates))
+    return np.hstack([coordinates, radius, square / (2 * d) - 0.5, log_length, size])
 
 
 class PairCritics:
@@ -396,8 +400,9 @@ def _critic(
         )
     if critic == "bilinear":
         return BilinearCritic(*widths, members=(members,))
-    kind = SeparableCritic if critic == "separable" else ConcatenatedCritic
-    return kind(*widths, hidden_layer_sizes, **layers)
+    if critic == "separable":
+        return SeparableCritic(*widths, hidden_layer_sizes, dim_embedding=_EMBEDDING, **layers)
+    return ConcatenatedCritic(*widths, hidden_layer_sizes, **layers)
 
 
 def _reference_factors(

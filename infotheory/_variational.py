@@ -73,7 +73,7 @@ class VariationalMutualInformation(NeuralMutualInformation):
         hidden_layer_sizes: Any = (128, 128, 128),
         activation: str = "silu",
         batch_size: int = 256,
-        learning_rate_init: float = 1e-3,
+        learning_rate_init: float = 3e-3,
         max_iter: int = 2000,
         max_seconds: float | None = None,
         early_stopping: bool = True,

@@ -22,7 +22,7 @@ reference : {"gaussian", None}, default="gaussian"
 hidden_layer_sizes : int or sequence of int, default=(128, 128, 128)
 activation : {"relu", "silu", "gelu", "tanh"}, default="silu"
 batch_size : int, default=256
-learning_rate_init : float, default=1e-3
+learning_rate_init : float, default=3e-3
     Largest rate of AdamW; it rises over the first steps and falls along a cosine.
 max_iter : int, default=2000
     Training steps, each with one batch for every network.

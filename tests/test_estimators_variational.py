@@ -511,9 +511,14 @@ def test_members_trained_together_are_those_trained_alone():
         with torch.no_grad():
             stack.rows["validation"] = [np.sort(r) for r in stack.rows["validation"]]
         stack.fit(info_nce_objective, lambda s: s.joint.mean(1), plan, np.random.default_rng(0))
-    together, alone = (stack.network.state_dict() for stack in stacks)
-    for name, weights in alone.items():
-        torch.testing.assert_close(together[name][:1], weights, atol=1e-5, rtol=1e-4)
+    # InfoNCE has no slope along a constant of the critic, and Adam steps on its rounding error.
+    together, alone = (stack.held_out("test", 2)[0] for stack in stacks)
+    torch.testing.assert_close(
+        together.joint - together.product.mean(),
+        alone.joint - alone.product.mean(),
+        atol=1e-4,
+        rtol=1e-4,
+    )
 
 
 # Conventions.
