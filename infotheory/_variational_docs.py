@@ -32,9 +32,9 @@ early_stopping : bool, default=True
     End training when no network gets better on its selection rows.
 validation_fraction : float, default=0.125
     Share of the rows outside a fold that select among the states of training; two at least.
-n_iter_no_change : int, default=12
+n_iter_no_change : int, default=8
     Checks, one every 50 steps, without a gain of `tol` before training ends.
-tol : float, default=1e-4
+tol : float, default=5e-4
     Nats.
 n_folds : int, default=5
     Each row is evaluated by networks trained on the other folds.
