@@ -33,6 +33,9 @@ _HOME = {
     "MixedKSG": "_estimators.ksg",
     "EntropySum": "_estimators.composed",
     "MINDE": "_estimators.diffusion",
+    "InfoSEDD": "_estimators.discrete_diffusion",
+    "DiffusionEntropy": "_estimators.diffusion_entropy",
+    "DiffusionDivergence": "_estimators.diffusion_divergence",
     "DonskerVaradhan": "_estimators.variational",
     "MINE": "_estimators.variational",
     "NWJ": "_estimators.variational",
@@ -58,11 +61,14 @@ if TYPE_CHECKING:
     from infotheory._estimators.conditional_density import CLUB, DoE, LeaveOneOutBound
     from infotheory._estimators.contrastive import FLO, InfoNCE
     from infotheory._estimators.diffusion import MINDE
+    from infotheory._estimators.diffusion_divergence import DiffusionDivergence
+    from infotheory._estimators.diffusion_entropy import DiffusionEntropy
     from infotheory._estimators.discrete import (
         DiscreteDivergence,
         DiscreteEntropy,
         DiscreteMutualInformation,
     )
+    from infotheory._estimators.discrete_diffusion import InfoSEDD
     from infotheory._estimators.gaussian import (
         GaussianDivergence,
         GaussianEntropy,

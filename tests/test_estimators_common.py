@@ -85,10 +85,13 @@ SLOW_ESTIMATORS = [
 # Estimators with networks are checked, small and with few steps, in files of their own.
 NETWORKS = {
     infotheory.CLUB,
+    infotheory.DiffusionDivergence,
+    infotheory.DiffusionEntropy,
     infotheory.DoE,
     infotheory.DonskerVaradhan,
     infotheory.FLO,
     infotheory.InfoNCE,
+    infotheory.InfoSEDD,
     infotheory.JensenShannonBound,
     infotheory.LeaveOneOutBound,
     infotheory.MINDE,

@@ -13,11 +13,14 @@ from infotheory._estimators.composed import EntropySum
 from infotheory._estimators.conditional_density import CLUB, DoE, LeaveOneOutBound
 from infotheory._estimators.contrastive import FLO, InfoNCE
 from infotheory._estimators.diffusion import MINDE
+from infotheory._estimators.diffusion_divergence import DiffusionDivergence
+from infotheory._estimators.diffusion_entropy import DiffusionEntropy
 from infotheory._estimators.discrete import (
     DiscreteDivergence,
     DiscreteEntropy,
     DiscreteMutualInformation,
 )
+from infotheory._estimators.discrete_diffusion import InfoSEDD
 from infotheory._estimators.gaussian import (
     GaussianDivergence,
     GaussianEntropy,
@@ -40,9 +43,9 @@ from infotheory.functional import gaussian_sample, gaussian_scores, ksg
 # Beyond this many columns in all, nearest neighbours lose most of the information.
 _MANY_COLUMNS = 10
 _N_ROWS_COMPARED, _N_DRAWS_COMPARED = 1000, 20
-# Up to this many columns nearest neighbours are as good as networks, and much faster; below this
-# many rows better.
-_FEW_COLUMNS, _ROWS_FOR_NETWORKS = 3, 1000
+# Up to this many columns nearest neighbours are as good as networks, and much faster. Below so many
+# rows they are better, or, in many columns, at least no worse.
+_FEW_COLUMNS, _ROWS_FOR_NETWORKS, _ROWS_WITH_MANY_COLUMNS = 3, 1000, 200
 _SECONDS_FOR_NETWORKS, _FEWEST_SECONDS = 60.0, 5.0
 
 NAMES: dict[str, dict[str, Any]] = {
@@ -50,6 +53,7 @@ NAMES: dict[str, dict[str, Any]] = {
         "discrete": DiscreteEntropy,
         "gaussian": GaussianEntropy,
         "neighbors": NeighborsEntropy,
+        "diffusion": DiffusionEntropy,
     },
     "mutual_information": {
         "discrete": DiscreteMutualInformation,
@@ -65,6 +69,7 @@ NAMES: dict[str, dict[str, Any]] = {
         "smile": SMILE,
         "flo": FLO,
         "minde": MINDE,
+        "info-sedd": InfoSEDD,
         "doe": DoE,
         "club": CLUB,
         "leave-one-out": LeaveOneOutBound,
@@ -74,6 +79,7 @@ NAMES: dict[str, dict[str, Any]] = {
         "gaussian": GaussianDivergence,
         "neighbors": NeighborsDivergence,
         "variational": VariationalDivergence,
+        "diffusion": DiffusionDivergence,
     },
 }
 
@@ -191,7 +197,8 @@ def _why_no_networks(variables: list[Variable], max_seconds: float | None) -> st
     """None where networks should do what nearest neighbours cannot; else what to say of it."""
     x, y, *condition = variables
     dim, n = x.dim + y.dim, len(x)
-    if condition or all(v.kind == "discrete" for v in variables) or n < _ROWS_FOR_NETWORKS:
+    fewest = _ROWS_FOR_NETWORKS if dim <= _MANY_COLUMNS else _ROWS_WITH_MANY_COLUMNS
+    if condition or all(v.kind == "discrete" for v in variables) or n < fewest:
         return ""
     if any(v.kind != "continuous" for v in variables) and dim <= _MANY_COLUMNS:
         return ""

@@ -1,0 +1,213 @@
+"""Networks that guess masked symbols of paired sequences, trained on every fold at once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from infotheory._networks import MLP
+from infotheory._resampling import Fold
+from infotheory._training import History, Plan, local_seed, train
+from infotheory.functional import masked_gap, masked_log_likelihood, subset_mask
+
+_LARGEST_CHUNK = 2**16
+# Of a symbol that has been seen n times, n + 1/2 chances: no guess is ever zero.
+_PSEUDOCOUNT = 0.5
+
+
+class MaskedGuessers:
+    """A stack of guessers of masked symbols: one a fold, repeat and problem.
+
+    Networks start from the frequencies of each symbol. A problem is a row of states, one for the
+    symbols of x and one for those of y: "masked" (some at random, all of which are guessed),
+    "clean" or "absent".
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n, L)
+        Symbols from 0, those of x before those of y.
+    sizes : sequence of int
+        How many symbols there are at each place.
+    length_x : int
+        Places of x.
+    folds : list of Fold
+    problems : sequence of (str, str)
+        Of these the first knows less; the others together guess the same places and know more.
+    n_ensemble : int
+    hidden_layer_sizes : sequence of int
+    activation : str
+    device : torch.device
+    """
+
+    def __init__(
+        self,
+        codes: np.ndarray,
+        sizes: Sequence[int],
+        length_x: int,
+        folds: Sequence[Fold],
+        problems: Sequence[tuple[str, str]],
+        *,
+        n_ensemble: int,
+        hidden_layer_sizes: Sequence[int],
+        activation: str,
+        device: torch.device,
+    ) -> None:
+        self.folds, self.problems, self.n_ensemble = folds, tuple(problems), n_ensemble
+        self.n_folds, self.device = len(folds), device
+        self.sizes, self.length_x = tuple(sizes), length_x
+        self.length, self.n_symbols = len(self.sizes), max(self.sizes)
+        self.rows = torch.as_tensor(codes, device=device)
+        n_problems = len(self.problems)
+        members = self.n_folds * n_ensemble * n_problems
+        index = torch.arange(members, device=device)
+        self.fold_of = index // (n_ensemble * n_problems)
+        problem_of = index % n_problems
+        rest = self.length - length_x
+
+        def places(state: str) -> Tensor:
+            rows = [[x == state] * length_x + [y == state] * rest for x, y in self.problems]
+            return torch.tensor(rows, device=device)[problem_of][:, None]
+
+        self._guessed, self._clean = places("masked"), places("clean")
+        self._start = self._log_frequencies()
+        self.network = MLP(
+            (
+                self.length * (self.n_symbols + 1),
+                *hidden_layer_sizes,
+                self.length * self.n_symbols,
+            ),
+            members=(members,),
+            activation=activation,
+            zero_output=True,
+        ).to(device)
+
+    def _log_frequencies(self) -> Tensor:
+        """Of each symbol at each place among the training rows of each fold; (n_folds, L, K)."""
+        told = np.full((self.n_folds, self.length, self.n_symbols), -np.inf)
+        codes = self.rows.cpu().numpy()
+        for k, fold in enumerate(self.folds):
+            for j, size in enumerate(self.sizes):
+                counts = np.bincount(codes[fold.train, j], minlength=size) + _PSEUDOCOUNT
+                told[k, j, :size] = np.log(counts / counts.sum())
+        return torch.as_tensor(told, dtype=torch.float32, device=self.device)
+
+    def start_from(self, other: MaskedGuessers) -> None:
+        """Take over the weights of an earlier stack of the same shape."""
+        shapes = [
+            {name: w.shape for name, w in stack.network.state_dict().items()}
+            for stack in (self, other)
+        ]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                "warm_start=True needs the shapes of the last fit: the same columns, folds, "
+                "repeats and layers. Set warm_start=False, or fit a new estimator."
+            )
+        self.network.load_state_dict(other.network.state_dict())
+
+    def release(self) -> None:
+        """Forget the rows: what is left is small, and enough for new ones."""
+        self.rows, self.folds = torch.empty(0, dtype=torch.int64), []
+
+    def guesses(self, symbols: Tensor, masked: Tensor) -> Tensor:
+        """Log probabilities (M, b, L, K) of symbols (M, b, L), from those that are not masked.
+
+        Every member sees what its problem lets it see: masks are of the rows.
+        """
+        seen = self._clean | (self._guessed & ~masked)
+        one_hot = torch.nn.functional.one_hot(symbols, self.n_symbols) * seen[..., None]
+        hidden = (self._guessed & masked)[..., None]
+        inputs = torch.cat([one_hot, hidden], dim=-1).flatten(-2).float()
+        told = self.network(inputs).unflatten(-1, (self.length, self.n_symbols))
+        return (told + self._start[self.fold_of][:, None]).log_softmax(-1)
+
+    def _masks(self, *shape: int) -> tuple[Tensor, Tensor]:
+        """Masks (..., L) over the places that the first problem guesses, and their weights."""
+        x_only = self.problems[0][1] != "masked"
+        length = self.length_x if x_only else self.length
+        n_masked = torch.randint(1, length + 1, shape, device=self.device)
+        mask = subset_mask(torch.rand(*shape, length, device=self.device), n_masked)
+        rest = torch.zeros(*shape, self.length - length, dtype=torch.bool, device=self.device)
+        return torch.cat([mask, rest], dim=-1), length / n_masked
+
+    def gains(self, rows: Tensor, masked: Tensor, weight: Tensor) -> Tensor:
+        """What each member adds to the log likelihood of the frequencies, (M, b)."""
+        symbols = self.rows[rows]
+        told = self.guesses(symbols, masked)
+        start = self._start[self.fold_of][:, None].expand_as(told)
+        return masked_gap(start, told, symbols, masked & self._guessed, weight)
+
+    def fit(self, plan: Plan, rng: np.random.Generator) -> History:
+        """Train all members; each keeps its best weights by the held-out likelihood."""
+        repeats = self.n_ensemble * len(self.problems)
+        selection = self._stacked("validation")[self.fold_of]
+        n_draws = max(2, 2048 // selection.shape[1])
+        drawn = selection.repeat(1, n_draws)
+        masks, weights = self._masks(drawn.shape[1])
+        size = max(1, _LARGEST_CHUNK // len(drawn))
+
+        def validation_loss() -> Tensor:
+            parts = zip(drawn.split(size, 1), masks.split(size), weights.split(size), strict=True)
+            told = [self.gains(r, m.expand(len(r), -1, -1), w) for r, m, w in parts]
+            return -torch.cat(told, dim=1).mean(1)
+
+        def loss(rows: Tensor) -> Tensor:
+            rows = rows.to(self.device)
+            masked, _ = self._masks(*rows.shape)
+            symbols = self.rows[rows]
+            told = self.guesses(symbols, masked)
+            # Weight one a guessed symbol: the optimum is the same, and the variance is less.
+            each = masked_log_likelihood(told, symbols, masked & self._guessed, 1.0)
+            return -each.mean(1) / self.length
+
+        rows = [f.train for f in self.folds for _ in range(repeats)]
+        return train(self.network, loss, validation_loss, rows, plan, rng)
+
+    def _stacked(self, which: str) -> Tensor:
+        rows = [getattr(f, which) for f in self.folds]
+        longest = max(len(r) for r in rows)
+        return torch.as_tensor(np.stack([np.resize(r, longest) for r in rows]), device=self.device)
+
+    def gaps_of_folds(self, n_draws: int) -> list[np.ndarray]:
+        """Each fold's gaps at its own test rows: (E + 1, n) a fold."""
+        gaps = self.held_out(self._stacked("test"), n_draws).numpy()
+        return [gaps[k, :, : len(f.test)] for k, f in enumerate(self.folds)]
+
+    @torch.no_grad()
+    def held_out(self, rows: Tensor, n_draws: int) -> Tensor:
+        """Row means over masks of the gap of the guesses: (n_folds, E + 1, b).
+
+        The last repeat is that of the mean of the others' probabilities. Masks are stratified by
+        how many symbols they hide, and shared by all networks.
+        """
+        n_folds, b = rows.shape
+        total = torch.zeros(n_folds, self.n_ensemble + 1, b, dtype=torch.float64)
+        size = max(1, _LARGEST_CHUNK // len(self.fold_of))
+        shape = (n_folds, self.n_ensemble, len(self.problems))
+        for _ in range(n_draws):
+            masks, weights = self._masks(n_folds, b)
+            for some in torch.arange(b, device=self.device).split(size):
+                masked, weight = masks[:, some], weights[:, some]
+                symbols = self.rows[rows[:, some]]
+                told = self.guesses(symbols[self.fold_of], masked[self.fold_of])
+                told = told.unflatten(0, shape)
+                mean = told.double().exp().mean(1, keepdim=True).log()
+                told = torch.cat([told.double(), mean], dim=1)
+                guessed = self._guessed[: len(self.problems), 0, None, :, None]
+                more = torch.where(guessed[1:], told[:, :, 1:], 0.0).sum(2)
+                gap = masked_gap(
+                    told[:, :, 0], more, symbols[:, None], masked[:, None], weight[:, None]
+                )
+                total[..., some.cpu()] += gap.cpu()
+        return total / n_draws
+
+    def log_ratio(self, codes: np.ndarray, n_draws: int) -> np.ndarray:
+        """Log ratio of new rows: the mean over all folds; the same at every call."""
+        here = copy.copy(self)
+        here.rows = torch.as_tensor(codes, device=self.device)
+        rows = torch.arange(len(codes), device=self.device).expand(self.n_folds, -1)
+        with local_seed(0):
+            return here.held_out(rows, n_draws)[:, -1].numpy().mean(axis=0)
