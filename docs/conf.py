@@ -86,7 +86,8 @@ html_css_files = ["infotheory.css"]
 html_show_sourcelink = False
 # Pages without pages below them have nothing to show in a side bar.
 html_sidebars = {
-    page: [] for page in ("choosing", "uncertainty", "extending", "benchmarks", "changelog")
+    page: []
+    for page in ("choosing", "uncertainty", "neural", "extending", "benchmarks", "changelog")
 }
 html_copy_source = False
 html_theme_options = {

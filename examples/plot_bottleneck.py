@@ -230,7 +230,7 @@ print(f"{'spread':18}" + "".join(f"{value:11.3f}" for value in spread))
 #
 # What this does not show: that a bottleneck makes a network safe. One step of attack leaves a
 # quarter to a third of the answers right where there were a tenth to a fifth, and noise that is
-# averaged out by the attacker may leave fewer. With more labels there is less to gain.
+# averaged out by the attacker may leave fewer.
 
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
 panels = ((0, "accuracy"), (1, "negative log-likelihood (nats)"), (4, "accuracy under attack"))

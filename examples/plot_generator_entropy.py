@@ -142,9 +142,9 @@ for key, (samples, _, _) in sorted(runs.items()):
 # %%
 # Without the term all three generators sit at one or two clusters, smeared far beyond them. The
 # smear has an entropy of its own, which is why the divergence tells more: it is near its largest
-# value. With the term every cluster is reached. It does not make a good generator of a bad one: the
-# third has lost some entropy, its clusters are narrower than those of the data, and a tenth of the
-# samples lie between clusters. Source of the method: Belghazi et al. (2018), arXiv:1801.04062.
+# value. With the term every cluster is reached. It does not mend everything: the third has less
+# entropy than the data, and a tenth of the samples lie outside of all clusters. Source of the
+# method: Belghazi et al. (2018), arXiv:1801.04062.
 #
 # The critic beside another method
 # --------------------------------
