@@ -55,6 +55,8 @@ numpydoc_validation_exclude = {
     # are explained once, in the interfaces.
     r"infotheory\.datasets\.\w+\.\w+$",
     r"\.(Distribution|DivisibleDistribution|JointLaw|Transform)$",
+    # Modules: batches are x, y or P, Q throughout, and the class says their shapes.
+    r"infotheory\.nn\.\w+\.\w+$",
     # Tuples with names: the fields are described as attributes.
     r"\.Jackknife",
     r"\.CheckResult",

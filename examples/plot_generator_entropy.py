@@ -178,4 +178,5 @@ for ax in axes[1]:
     ax.set_xlabel("first column (no unit)")
 for ax in axes[:, 0]:
     ax.set_ylabel("second column (no unit)")
-axes[1, 1].legend(frameon=False, loc="center", markerscale=3)
+handles, names = ax.get_legend_handles_labels()
+figure.legend(handles, names, loc="outside upper center", ncols=2, frameon=False, markerscale=3)
