@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from hashlib import sha256
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ from infotheory.functional._diffusion_channel import signal_and_noise
 
 # The share of a column in a window, and its half width where a standard normal law is densest.
 _SHARE, _HALF_WIDTH = 0.05, 0.0627
+_FEWEST_ROWS = 20  # below which no scale but that of the columns is seen
+_LARGEST_NOISE = 2**22  # numbers drawn at once for new rows
 # Jumps of a density, which single rows can have and conditional means smooth out, need a longer
 # range: this much more than the denoisers of pairs.
 _EXTRA_DEPTH = np.exp(-2.0)
@@ -31,6 +34,8 @@ _EXTRA_DEPTH = np.exp(-2.0)
 
 def finest_variance(u: np.ndarray, rng: np.random.Generator) -> float:
     """The smallest variance of a column in its densest parts, or given the other columns."""
+    if len(u) < _FEWEST_ROWS:
+        return 1.0
     found = []
     for j in range(u.shape[1]):
         column = np.sort(u[:, j])
@@ -40,6 +45,17 @@ def finest_variance(u: np.ndarray, rng: np.random.Generator) -> float:
     return max(min(found, default=1.0), 1e-12)
 
 
+class Standardized:
+    """Centre and scale of each column: for folds whose rows are too few to see every direction."""
+
+    def __init__(self, rows: np.ndarray) -> None:
+        self._centre, spread = rows.mean(axis=0), rows.std(axis=0)
+        self._scale = np.where(spread > 0, spread, 1.0)
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        return (X - self._centre) / self._scale
+
+
 class RowDenoisers:
     """A stack of denoisers: one a fold, repeat and law.
 
@@ -47,8 +63,8 @@ class RowDenoisers:
     ----------
     X : ndarray of shape (n, d)
         Rows of all laws.
-    maps : list of Coordinates
-        One a fold.
+    maps : list of Coordinates or of Standardized
+        One a fold, of the same width.
     laws : sequence of lists of Fold
         For each law, its parts of the rows, one a fold.
     moments : list of lists of (mean, covariance)
@@ -63,7 +79,7 @@ class RowDenoisers:
     def __init__(
         self,
         X: np.ndarray,
-        maps: list[Coordinates],
+        maps: Sequence[Coordinates | Standardized],
         laws: Sequence[Sequence[Fold]],
         moments: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]],
         *,
@@ -192,7 +208,9 @@ class RowDenoisers:
         ]
 
     @torch.no_grad()
-    def held_out(self, rows: Tensor, n_draws: int) -> tuple[Tensor, Tensor]:
+    def held_out(
+        self, rows: Tensor, n_draws: int, noises: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Row means over draws: gains of each law (n_folds, E + 1, n_laws, b), and the form inside.
 
         The last repeat is the mean of the others' predictions. The form inside, less that of the
@@ -204,16 +222,22 @@ class RowDenoisers:
         rows : integer tensor of shape (n_folds, b)
         n_draws : int
             Log-SNRs a row, stratified, with fresh noise; all networks share both.
+        noises : (tensor of shape (b,), tensor of shape (b, n_draws, d)), optional
+            Where the log-SNRs of each row start, and its noise.
         """
         n_folds, b = rows.shape
         gains = torch.zeros(n_folds, self.n_ensemble + 1, self.n_laws, b, dtype=torch.float64)
         inside = torch.zeros(n_folds, self.n_ensemble + 1, b, dtype=torch.float64)
-        start = torch.rand(n_folds, b, device=self.device)
+        dim = self.rows.shape[-1]
+        start = torch.rand(n_folds, b, device=self.device) if noises is None else noises[0]
         size = max(1, _LARGEST_CHUNK // len(self.fold_of))
         fold = self.fold_of
         for draw in range(n_draws):
-            u = (start + draw / n_draws) % 1
-            noise = torch.randn(n_folds, b, self.rows.shape[-1], device=self.device)
+            u = ((start + draw / n_draws) % 1).expand(n_folds, b)
+            if noises is None:
+                noise = torch.randn(n_folds, b, dim, device=self.device)
+            else:
+                noise = noises[1][:, draw].expand(n_folds, b, dim)
             for some in torch.arange(b, device=self.device).split(size):
                 log_snr, weight = self.channel.sample(u[:, some])
                 clean = self.rows[torch.arange(n_folds)[:, None], rows[:, some]]
@@ -237,6 +261,34 @@ class RowDenoisers:
                 inside[..., some.cpu()] += apart.double().cpu()
         return gains / n_draws, inside / n_draws
 
+    def gains_of_new_rows(self, X: np.ndarray, n_draws: int) -> np.ndarray:
+        """Gains of the mean predictions at new rows: (n_folds, n_laws, n).
+
+        The noise is a function of the row and the arithmetic double, so that a row's value does
+        not depend on the others.
+        """
+        here = copy.copy(self)
+        here.network = copy.deepcopy(self.network).double()
+        here._centre, here._variances, here._axes = (
+            t.double() for t in (self._centre, self._variances, self._axes)
+        )
+        dim = self._axes.shape[-1]
+        size = max(1, _LARGEST_NOISE // (n_draws * dim))
+        told = []
+        for first in range(0, len(X), size):
+            some = np.ascontiguousarray(X[first : first + size])
+            tables = np.stack([to(some) for to in self.maps])
+            here.rows = torch.as_tensor(tables, dtype=torch.float64, device=self.device)
+            draws = [_numbers_of(row, n_draws * dim + 1) for row in some]
+            numbers = torch.as_tensor(np.stack(draws), device=self.device)
+            # The first of the normal numbers as a uniform one.
+            start = torch.special.ndtr(numbers[:, 0])
+            noise = numbers[:, 1:].unflatten(1, (n_draws, dim))
+            rows = torch.arange(len(some), device=self.device).expand(self.n_folds, -1)
+            gains, _ = here.held_out(rows, n_draws, (start, noise))
+            told.append(gains[:, -1].numpy())
+        return np.concatenate(told, axis=-1)
+
     @torch.no_grad()
     def scores(self, log_snr: float) -> np.ndarray:
         """Gradient of the log density of the first law, smoothed: (n_folds, n, d), by columns.
@@ -253,3 +305,9 @@ class RowDenoisers:
         d = self._n_columns
         slopes = [to(np.eye(d)) - to(np.zeros((1, d))) for to in self.maps]
         return np.stack([g @ slope.T for g, slope in zip(along, slopes, strict=True)])
+
+
+def _numbers_of(row: np.ndarray, n: int) -> np.ndarray:
+    """Standard normal numbers that the row determines."""
+    digest = sha256((row + 0.0).tobytes()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "big")).standard_normal(n)

@@ -197,7 +197,7 @@ class DiffusionEntropy(DensityEstimator):
         if spectrum[0] <= 1e-10 * max(spectrum[-1], 1e-300):
             self._store_degenerate(len(values), notes)
             return self
-        stack, history = self._train_best(values, folds, rng)
+        stack, history = self._train_best(values, folds, rng, notes)
         self._reference = _Reference(values, self._scale, self.margins_)
         self._summary(values, folds, stack, notes)
         self._stack = stack
@@ -220,15 +220,33 @@ class DiffusionEntropy(DensityEstimator):
         self.notes_ = tuple(notes)
 
     def _train_best(
-        self, values: np.ndarray, folds: list[Fold], rng: np.random.Generator
+        self,
+        values: np.ndarray,
+        folds: list[Fold],
+        rng: np.random.Generator,
+        notes: list[str],
     ) -> tuple[Any, Any]:
         """Train on each kind of margins, and keep what tells most of the selection rows."""
         kinds = ("raw", "ranks") if self.margins == "auto" else (self.margins,)
+        seen = [values[f.train] for f in folds]
+        if any(_has_atom(column) for rows in seen for column in rows.T):
+            if self.margins == "ranks":
+                raise ValueError(
+                    f"X has columns in which more than {_N_NEIGHBORS} rows share a value, and "
+                    f"margins='ranks' needs a density of each column. Pass margins='raw'."
+                )
+            kinds = ("raw",)
+            notes.append(
+                "X has columns of repeated values: a law with atoms has no density, and the value "
+                "says how far the range of noise reaches."
+            )
+        if min(len(f.train) for f in folds) < 2 * values.shape[1] + 2:
+            kinds = kinds[:1]  # too few rows for the law that compares
         best, fitted = -math.inf, (None, None)
         for kind in kinds:
             stack, history = self._train(values, folds, kind, rng, len(kinds))
             told = -float(np.mean(np.min(history.validation, axis=0)))
-            for fold in folds:
+            for fold in folds if len(kinds) > 1 else []:
                 reference = _Reference(values[fold.train], self._scale, kind)
                 told += float(np.mean(reference.log_density(values[fold.validation]))) / len(folds)
             told -= _WORTH_RANKS * values.shape[1] * (kind == "ranks")
@@ -244,12 +262,14 @@ class DiffusionEntropy(DensityEstimator):
         rng: np.random.Generator,
         n_kinds: int,
     ) -> tuple[Any, Any]:
-        from infotheory._row_denoisers import RowDenoisers
+        from infotheory._row_denoisers import RowDenoisers, Standardized
         from infotheory._sample_critics import Coordinates
         from infotheory._training import choose_device, local_seed
 
         maps = [Coordinates(values[f.train], values[f.train], kind) for f in folds]
         dim = values.shape[1]
+        if any(to(values[:1]).shape[1] < dim for to in maps):
+            maps = [Standardized(values[f.train]) for f in folds]
         standard = [(np.zeros(dim), np.eye(dim))]
         with local_seed(int(rng.integers(2**31))):
             stack = RowDenoisers(
@@ -309,14 +329,7 @@ class DiffusionEntropy(DensityEstimator):
         values = self._check_X(X, reset=False).values
         if self._stack is None:
             return np.full(len(values), math.inf)
-        import torch
-
-        from infotheory._training import local_seed
-
-        here = self._stack.on(values)
-        rows = torch.arange(len(values), device=here.device).expand(here.n_folds, -1)
-        with local_seed(0):
-            gains = here.held_out(rows, _N_DRAWS_NEW)[0][:, -1, 0].numpy()
+        gains = self._stack.gains_of_new_rows(values, _N_DRAWS_NEW)[:, 0]
         return self._reference.log_density(values) + gains.mean(axis=0)
 
     def log_density_gradient(self, X: Any, *, log_snr: float = 6.0) -> np.ndarray:
@@ -370,6 +383,11 @@ class DiffusionEntropy(DensityEstimator):
                 f"density of ranks has none. Fit with margins='raw'."
             )
         return self._stack.on(values).scores(log_snr).mean(axis=0)
+
+
+def _has_atom(column: np.ndarray) -> bool:
+    """Whether the nearest neighbours of some row are all at no distance."""
+    return bool(np.unique(column, return_counts=True)[1].max() > min(_N_NEIGHBORS, len(column) - 1))
 
 
 class _Reference:

@@ -84,7 +84,7 @@ class InfoSEDD(NeuralMutualInformation):
     lower the value, those of the other raise it. For a few symbols in all, whose table of counts
     is full, DiscreteMutualInformation is better and much faster. Complexity: `max_iter` steps on
     ``n_folds * n_ensemble`` times two or three networks, of one input a place and symbol. Sources:
-    Foresti, Franzese and Michiardi (2025), InfoSEDD; Lou, Meng and Ermon (2024),
+    Foresti, Franzese and Michiardi (2025), arXiv:2502.19183; Lou, Meng and Ermon (2024),
     arXiv:2310.16834; Ou and others (2024), arXiv:2406.03736.
 
     Examples
