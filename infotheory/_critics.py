@@ -22,7 +22,7 @@ from infotheory._networks import (
 from infotheory._reference import choose_references, rotations
 from infotheory._resampling import Fold
 from infotheory._training import History, Plan, train
-from infotheory.functional import off_diagonal
+from infotheory.functional import donsker_varadhan, off_diagonal
 
 CRITICS = ("separable", "concatenated", "bilinear")
 # Pairs drawn apart for each row, where they cannot come from a table of all pairs.
@@ -31,6 +31,7 @@ _N_TURNS_TRAINING, _N_TURNS_SELECTION = 4, 8
 _N_IN_TABLE_SELECTION, _LARGEST_TABLE = 256, 2**22
 # Above this coefficient a normal law's log ratio loses digits that matter in single precision.
 _LARGEST_COEFFICIENT = 100.0
+_CAPS = torch.tensor([0.9, 0.95, 0.98, 0.99, 0.995])
 # Coordinates of an embedding, whose inner products are the separable critic.
 _EMBEDDING = 64
 # Rows that the networks see at once, and rows of a table.
@@ -172,8 +173,8 @@ class PairCritics:
         self.raw = None
         if isinstance(critic, nn.Module):
             self.raw = (self._tensor(X), self._tensor(Y))
-        # Beyond the largest value at selection rows drawn together a critic extrapolates, and a
-        # few such pairs drawn apart would decide the mean of e^f: values are held there.
+        # Beyond the values at selection rows drawn together a critic extrapolates, and a few such
+        # pairs drawn apart would decide the mean of e^f: values are held at a cap.
         self.caps = torch.full((members,), math.inf, device=device)
         # What to take from the log ratio of each fold so that its mean is the fold's value.
         self.offsets = np.zeros(len(folds))
@@ -323,8 +324,8 @@ class PairCritics:
 
     def evaluated(self, n_turns: int) -> list[HeldOut]:
         """Test scores: at least `n_turns` pairs apart a row, all of them where a table is small."""
-        selection = self.held_out("validation", 1)
-        self.caps = torch.cat([scores.joint.amax(dim=1) for scores in selection])
+        selection = self.held_out("validation", _N_IN_TABLE_SELECTION if self.by_table else 8)
+        self.caps = torch.cat([_safest_cap(scores) for scores in selection])
         longest = max(len(r) for r in self.rows["test"])
         many = _LARGEST_TABLE // longest if self.by_table else 0
         return self.held_out("test", max(n_turns, many))
@@ -403,6 +404,24 @@ def _critic(
     if critic == "separable":
         return SeparableCritic(*widths, hidden_layer_sizes, dim_embedding=_EMBEDDING, **layers)
     return ConcatenatedCritic(*widths, hidden_layer_sizes, **layers)
+
+
+def _safest_cap(scores: HeldOut) -> Tensor:
+    """The cap of each critic (E,) with the highest lower limit of the bound on selection rows.
+
+    Among high quantiles of the values at rows drawn together: a critic that is sure of itself in
+    the tails has few rows there to be right on, and its bound a large error.
+    """
+    n = scores.joint.shape[1]
+    lower, caps = [], torch.quantile(scores.joint, _CAPS.to(scores.joint), dim=1)
+    for cap in caps:
+        joint = scores.joint.clamp(max=cap[:, None])
+        product = scores.product.clamp(max=cap[:, None, None])
+        shares = (product - product.amax(dim=(1, 2), keepdim=True)).exp().mean(dim=2)
+        value = donsker_varadhan(joint, product.flatten(1))
+        spread = joint.var(dim=1) + 2 * (shares / shares.mean(dim=1, keepdim=True)).var(dim=1)
+        lower.append(value - (spread / n).sqrt())
+    return caps.gather(0, torch.stack(lower).argmax(dim=0, keepdim=True))[0]
 
 
 def _reference_factors(

@@ -21,6 +21,7 @@ MARGINS = ("raw", "ranks")
 # Directions below the first share of the largest variance are noise of the arithmetic. Those below
 # the second may be detail that unit variance would only magnify, as in images.
 _SMALLEST_SHARES = (1e-10, 1e-3)
+_LONGEST = 0.995
 
 
 class Margins:
@@ -41,6 +42,9 @@ class Margins:
         middle, low, high = np.quantile(table, [0.5, 0.25, 0.75], axis=0)
         self._middle = middle
         self._width = np.where(high > low, high - low, self._scale)
+        # Beyond the longest rows a network has nothing to learn from: they all look alike.
+        self._longest = math.inf
+        self._longest = float(np.quantile(self.log_length(table), _LONGEST))
         self._knots: list[tuple[np.ndarray, np.ndarray]] = []
         if kind == "ranks":
             n = len(table)
@@ -61,7 +65,8 @@ class Margins:
         Ranks hide how heavy the tails are; laws whose columns share a scale show it here.
         """
         scaled = (table - self._middle) / self._width
-        return np.log1p(np.sum(scaled**2, axis=1, keepdims=True)) - math.log1p(table.shape[1])
+        square = np.sum(scaled**2, axis=1, keepdims=True)
+        return np.minimum(np.log1p(square) - math.log1p(table.shape[1]), self._longest)
 
 
 def _whitening(table: np.ndarray, smallest: float) -> tuple[np.ndarray, np.ndarray]:

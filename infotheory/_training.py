@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -105,7 +106,7 @@ class _Batches:
         self._shortest = min(len(r) for r in rows)
         self._size = min(batch_size, self._shortest)
         self._start = self._shortest
-        self._order = np.empty(0)
+        self._order = torch.empty(0)
 
     def next(self) -> Tensor:
         if self._start + self._size > self._shortest:
@@ -211,9 +212,19 @@ def train(
         history.validation.append(values.numpy())
         return values
 
-    lowest = check()
+    lowest = check().clone()
     history.best_iter = np.zeros(len(lowest), dtype=int)
     since = torch.zeros(len(lowest), dtype=torch.int64)
+
+    def consider() -> None:
+        """Keep the averaged weights of the members that they are the best of so far."""
+        values = check()
+        better = values < lowest
+        since.copy_(torch.where(values < lowest - plan.tol, 0, since + 1))
+        _copy_where(better.to(average[0].device), best, average)
+        history.best_iter[better.numpy()] = history.n_iter
+        lowest.copy_(torch.minimum(lowest, values))
+
     start = time.perf_counter()
     progress = _progress(plan)
     try:
@@ -222,31 +233,30 @@ def train(
             spent = elapsed / plan.max_seconds if plan.max_seconds else 0.0
             if spent >= 1:
                 history.stopped = "max_seconds"
+                consider()
                 break
             rate = plan.learning_rate_init * _rate(max(step / plan.max_iter, spent), plan.warm_up)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            losses = loss(batches.next())
-            optimizer.zero_grad(set_to_none=True)
-            losses.sum().backward()
+            with torch.enable_grad():
+                losses = loss(batches.next())
+                optimizer.zero_grad(set_to_none=True)
+                losses.sum().backward()
             _clip(parameters, plan.max_norm)
             optimizer.step()
             history.n_iter = step + 1
             # A short memory at first, so that the start is soon forgotten.
             kept = min(plan.ema, (1 + step) / (10 + step))
-            torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - kept)
+            for mean, p in zip(average, parameters, strict=True):
+                mean.lerp_(p.detach(), 1 - kept)
             progress.update(1)
             if history.n_iter % plan.check_every == 0 or history.n_iter == plan.max_iter:
                 current = float(losses.detach().mean())
                 _require_finite(losses.detach(), "loss", history.n_iter, plan)
                 history.loss_curve.append(current)
-                values = check()
-                better = values < lowest
-                since = torch.where(values < lowest - plan.tol, 0, since + 1)
-                _copy_where(better.to(average[0].device), best, average)
-                history.best_iter[better.numpy()] = history.n_iter
-                lowest = torch.minimum(lowest, values)
-                progress.set_postfix(loss=f"{current:.4g}", validation=f"{values.mean():.4g}")
+                consider()
+                told = float(np.mean(history.validation[-1]))
+                progress.set_postfix(loss=f"{current:.4g}", validation=f"{told:.4g}")
                 if bool((since >= plan.n_iter_no_change).all()):
                     history.stopped = "no change"
                     break
@@ -269,7 +279,7 @@ def _require_finite(values: Tensor, what: str, n_iter: int, plan: Plan) -> None:
         )
 
 
-def _progress(plan: Plan):
+def _progress(plan: Plan) -> Any:
     from tqdm.auto import tqdm
 
     return tqdm(total=plan.max_iter, desc=plan.label, disable=plan.verbose < 1, leave=False)

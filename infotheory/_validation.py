@@ -488,7 +488,7 @@ def check_count(value: Any, name: str, minimum: int, advice: str) -> None:
 def check_seconds(value: Any) -> None:
     """Raise unless `value` is None or a positive number."""
     number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if value is not None and not (number and value > 0):
+    if value is not None and not (number and float(value) > 0):
         raise ValueError(
             f"max_seconds must be None or a positive number, got {value!r}. Use None for the "
             f"default time."

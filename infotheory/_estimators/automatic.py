@@ -219,9 +219,8 @@ def _why_no_networks(variables: list[Variable], max_seconds: float | None) -> st
 def _is_strong(variables: list[Variable]) -> bool:
     """Whether nearest neighbours give more than half of what they can give at all."""
     k = _n_neighbors(variables)
-    scores = [gaussian_scores(v.values) for v in variables]
-    ceiling = digamma(len(scores[0])) - digamma(k)
-    return bool(float(ksg(*scores, k)) > 0.5 * ceiling)
+    x, y = (gaussian_scores(v.values) for v in variables)
+    return bool(float(ksg(x, y, k)) > 0.5 * (digamma(len(x)) - digamma(k)))
 
 
 def _choose_network(
