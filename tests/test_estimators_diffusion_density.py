@@ -398,6 +398,7 @@ TINY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks([DiffusionEntropy(**TINY), DiffusionDivergence(**TINY)])
 def test_scikit_learn_checks(estimator, check):
