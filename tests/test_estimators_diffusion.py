@@ -311,6 +311,7 @@ def global_state_restored():
     np.random.set_state(state)  # noqa: NPY002
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks([CHECKED])
 def test_scikit_learn_checks(estimator, check):

@@ -155,6 +155,7 @@ def test_entropy_of_a_normal_law(margins):
     assert fitted.margins_ == margins
 
 
+@pytest.mark.slow
 def test_entropy_of_a_mixture():
     fitted = DiffusionEntropy(margins="raw", **LEARNS).fit(mixture_rows(2000))
     normal = DiffusionEntropy(margins="raw", **SMALL).fit(mixture_rows(2000))
@@ -275,6 +276,7 @@ def test_log_ratio_of_new_rows():
     assert told.mean() == pytest.approx(expected.mean(), abs=0.15)
 
 
+@pytest.mark.slow
 def test_networks_tell_what_normal_laws_cannot():
     """Two bumps against one of the same moments."""
     rng = np.random.default_rng(0)

@@ -204,6 +204,7 @@ def global_state_restored():
 TINY = {**SMALL, "hidden_layer_sizes": 4, "max_iter": 2, "validation_fraction": 0.4}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks([InfoSEDD(**TINY)])
 def test_scikit_learn_checks(estimator, check):
