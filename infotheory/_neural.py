@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from numbers import Integral, Real
 from typing import Any
@@ -145,6 +145,8 @@ class NeuralMutualInformation(MutualInformationEstimator):
             both = self._cross_fit(tables[0], np.hstack(tables[1:]), folds, rng)
             alone = self._cross_fit(tables[0], tables[2], folds, rng)
             result = _difference(both, alone)
+        if groups is not None:
+            result = replace(result, influence=_by_group(result.influence, groups))
         self._store(result, notes)
         return self
 
@@ -261,6 +263,12 @@ class NeuralMutualInformation(MutualInformationEstimator):
                 )
             tables.append(as_table(known))
         return tables[0], np.hstack(tables[1:])
+
+
+def _by_group(influence: np.ndarray, groups: Any) -> np.ndarray:
+    """Influence of whole groups, on the scale of rows: copies of a row tell nothing new."""
+    codes, n_groups = describe(groups, "groups", discrete=True).codes()
+    return np.bincount(codes, weights=influence, minlength=n_groups) * n_groups / len(influence)
 
 
 def _numbers_where_many(variable: Variable, notes: list[str]) -> Variable:

@@ -249,6 +249,15 @@ def test_copies_in_one_group_do_not_pretend_to_be_new_rows():
     assert grouped.mutual_information_ < 0.1
 
 
+def test_the_standard_error_counts_groups():
+    x, y = normal_pair(250)
+    once = small().fit(x, y).standard_error_
+    copies = [np.repeat(part, 4, axis=0) for part in (x, y)]
+    groups = np.repeat(np.arange(250), 4)
+    # Rows of copies alone would give half of it; folds and margins differ a little.
+    assert small().fit(*copies, groups=groups).standard_error_ == pytest.approx(once, rel=0.25)
+
+
 def test_a_constant_shares_nothing():
     x, _ = normal_pair(100)
     fitted = small().fit(x, np.ones(100))
