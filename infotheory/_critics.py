@@ -186,7 +186,7 @@ class PairCritics:
             parts["second"] = _critic(critic, members, widths, hidden_layer_sizes, layers)
         if baseline:
             parts["baseline"] = MLP((widths[1], *hidden_layer_sizes, 1), **layers)
-        self.network = nn.ModuleDict(parts).to(device)
+        self.network = nn.ModuleDict(parts).to(device, torch.float32)
         self.by_table = critic in ("separable", "bilinear")
 
     def inputs(self, X: np.ndarray, Y: np.ndarray) -> tuple[_Rows, _Rows]:

@@ -167,7 +167,8 @@ class PairDenoisers:
         self.fold_of = index // (n_ensemble * n_problems)
         dim = self.dim_x + self.dim_y
         self._lay_out(has_reference)
-        self.network = _Network(dim, hidden_layer_sizes, members, activation).to(device)
+        network = _Network(dim, hidden_layer_sizes, members, activation)
+        self.network = network.to(device, torch.float32)
         self.channel = channel_for(self._finest(rng, has_reference))
 
     def coordinates(self, X: np.ndarray, Y: np.ndarray) -> Tensor:

@@ -102,7 +102,7 @@ class ConditionalDensities:
                 ),
                 "marginal": _Constants(members, outputs),
             }
-        ).to(device)
+        ).to(device, torch.float32)
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float32, device=self.device)

@@ -127,7 +127,7 @@ class LipschitzPairs:
         self._factors = self._tensor(np.array(factors))[self.fold_of]
         self.network = MLP(
             (sum(self.blocks), *hidden_layer_sizes, 1), members=(members,), activation=activation
-        ).to(device)
+        ).to(device, torch.float32)
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float32, device=self.device)

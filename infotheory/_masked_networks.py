@@ -83,7 +83,7 @@ class MaskedGuessers:
             members=(members,),
             activation=activation,
             zero_output=True,
-        ).to(device)
+        ).to(device, torch.float32)
 
     def _log_frequencies(self) -> Tensor:
         """Of each symbol at each place among the training rows of each fold; (n_folds, L, K)."""

@@ -252,6 +252,11 @@ class NeuralMutualInformation(MutualInformationEstimator):
             )
         tables = []
         for variable, seen in zip(found, self._seen, strict=True):
+            if variable.dim != seen.dim:
+                raise ValueError(
+                    f"{variable.name} has {variable.dim} columns, but fit saw {seen.dim}. Pass the "
+                    f"same columns as to fit."
+                )
             many = [
                 j for j, size in enumerate(variable.n_symbols) if size and not seen.n_symbols[j]
             ]
@@ -272,17 +277,21 @@ def _by_group(influence: np.ndarray, groups: Any) -> np.ndarray:
 
 
 def _numbers_where_many(variable: Variable, notes: list[str]) -> Variable:
-    """Integers of many values as numbers: an indicator for each would share nothing."""
+    """Integers of many values, or in tables, as numbers: indicators for each would share nothing.
+
+    A single column of few integers is read as class labels.
+    """
     many = [
         j
         for j, size in enumerate(variable.n_symbols)
-        if size > _MOST_LABELS and variable.numbers[j] is not None
+        if size > 2
+        and (size > _MOST_LABELS or variable.dim > 1)
+        and variable.numbers[j] is not None
     ]
-    if many and any(s for j, s in enumerate(variable.n_symbols) if j not in many):
-        notes.append(
-            f"{variable.name}: integer columns of more than {_MOST_LABELS} values were read as "
-            f"numbers."
-        )
+    if many:
+        notes.append(f"{variable.name}: {len(many)} columns of integers were read as numbers.")
+    elif variable.dim == 1 and variable.n_symbols[0] and variable.numbers[0] is not None:
+        notes.append(f"{variable.name}: integers of few values were read as class labels.")
     return variable.as_numbers(many) if many else variable
 
 

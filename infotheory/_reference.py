@@ -22,6 +22,7 @@ MARGINS = ("raw", "ranks")
 # the second may be detail that unit variance would only magnify, as in images.
 _SMALLEST_SHARES = (1e-10, 1e-3)
 _LONGEST = 0.995
+_FEWEST_TO_TRUST = 10
 
 
 class Margins:
@@ -129,11 +130,18 @@ class GaussianReference:
 
     def notes(self) -> list[str]:
         """What is said of directions that were left out although they vary."""
+        notes = []
+        if self.correlations.size and self.correlations[0] ** 2 > 1 - 1e-9:
+            notes.append(
+                "X and y have columns that are linear functions of each other: their mutual "
+                "information is infinite, and the value is a number near what the arithmetic shows."
+            )
         if not self._left_out:
-            return []
+            return notes
         return [
+            *notes,
             f"{self._left_out} directions with less than {self._smallest:.1%} of the largest "
-            f"variance were left out; scale columns up whose small changes matter."
+            f"variance were left out; scale columns up whose small changes matter.",
         ]
 
     def coordinates(self, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -225,7 +233,9 @@ def choose_references(
             apart = [log_ratio(u, np.roll(v, s, axis=0), quadratic) for s in rotations(len(u), 64)]
             told.append(donsker_varadhan(log_ratio(u, v, quadratic), np.concatenate(apart)))
             fitted.append(normal)
-        options.append((float(np.mean(told)), margins, fitted))
+        # So few selection rows cannot vouch for a law of so many parameters.
+        enough = min(len(f.validation) for f in folds) >= _FEWEST_TO_TRUST
+        options.append((float(np.mean(told)) if enough else 0.0, margins, fitted))
         if reference is None:
             break
     told, margins, fitted = max(options, key=lambda option: option[0])

@@ -110,7 +110,7 @@ class RowDenoisers:
             members=(members,),
             activation=activation,
             zero_output=True,
-        ).to(device)
+        ).to(device, torch.float32)
         seen = self.rows[0].cpu().numpy().astype(np.float64)
         finest = [finest_variance(seen[folds[0].train], rng) for folds in laws]
         finest += [float(s.eigenvalues[0]) for s in spectra]

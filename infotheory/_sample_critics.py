@@ -137,7 +137,7 @@ class SampleCritics:
             members=(members,),
             activation=activation,
             zero_output=True,
-        ).to(device)
+        ).to(device, torch.float32)
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float32, device=self.device)

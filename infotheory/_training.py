@@ -91,9 +91,12 @@ def choose_device(device: str) -> torch.device:
 
 @contextmanager
 def local_seed(seed: int) -> Iterator[None]:
-    """Torch's random numbers from `seed`, its global state as before afterwards."""
+    """Torch's random numbers from `seed` and gradients on; its global state as before afterwards.
+
+    The generator is one for all threads: fits in several threads at once disturb each other.
+    """
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices):
+    with torch.random.fork_rng(devices=devices), torch.inference_mode(False), torch.enable_grad():
         torch.manual_seed(seed)
         yield
 

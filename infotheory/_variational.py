@@ -205,6 +205,18 @@ class VariationalMutualInformation(NeuralMutualInformation):
                         f"the critics alone is {bound:.4g}."
                     )
         notes += stack.references[0].notes()
+        spread = float(np.std(influence)) / np.sqrt(n)
+        if bound < -1.0 - 3 * spread:
+            raise ValueError(
+                f"n_samples = {n} rows are too few for these networks: the held-out value is "
+                f"{bound:.3g} nats, where critics that know nothing have 0. Pass more rows, "
+                f"smaller hidden_layer_sizes or reference=None, or take KSG()."
+            )
+        if bound < -3 * spread - _WORTH_A_NOTE:
+            notes.append(
+                f"The held-out value {bound:.3g} is below 0: the critics do worse than none on "
+                f"rows they did not see. More rows, fewer columns or smaller networks help."
+            )
         notes += self._limits(bound, n, min(len(f.test) for f in folds))
         stack.offsets -= correction
         stack.release()

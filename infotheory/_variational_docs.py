@@ -46,7 +46,7 @@ warm_start : bool, default=False
     sample training begins anew, and a note says so.
 device : str, default="cpu"
     A Torch device; "auto" takes CUDA where it is there, and a missing one means the CPU.
-random_state : int, RandomState, Generator or None, default=None
+random_state : int, RandomState or None, default=None
     For the folds, the networks and the batches. No global generator is touched.
 verbose : int, default=0
     1 shows a progress bar.""",

@@ -42,7 +42,12 @@ class _Dual(VariationalMutualInformation):
 
         bound = {"donsker-varadhan": donsker_varadhan, "nwj": nwj, "smile": smile}[self._form]
         joint, product = scores.joint + self._shift, scores.product + self._shift
-        return float(bound(joint, product.ravel(), **self._form_parameters()))
+        value = float(bound(joint, product.ravel(), **self._form_parameters()))
+        if self._form == "donsker-varadhan" and isinstance(self.critic, str):
+            # The critics are log ratios from the start. A mean of e^f far below 1 says that the
+            # pairs apart miss what makes it up; NWJ, which it is then, cannot exceed this.
+            value = min(value, float(joint.mean()) + 1.0)
+        return value
 
     def _influence(self, scores: FoldScores) -> np.ndarray:
         from infotheory.functional import bound_influence
