@@ -206,7 +206,7 @@ class VariationalMutualInformation(NeuralMutualInformation):
                     )
         notes += stack.references[0].notes()
         spread = float(np.std(influence)) / np.sqrt(n)
-        if bound < -1.0 - 3 * spread:
+        if bound < -min(1.0 + 3 * spread, 10.0):
             raise ValueError(
                 f"n_samples = {n} rows are too few for these networks: the held-out value is "
                 f"{bound:.3g} nats, where critics that know nothing have 0. Pass more rows, "
