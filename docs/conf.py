@@ -30,6 +30,8 @@ exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 default_role = "py:obj"
 nitpicky = False
+# Attributes of many classes have one name, such as critic_; numpydoc links it without the class.
+suppress_warnings = ["ref.python"]
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings state types and shapes
