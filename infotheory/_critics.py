@@ -281,6 +281,10 @@ class PairCritics:
             a.clamp(max=c[:, None, None])
             for a, c in zip(apart, caps.split(self.n_ensemble), strict=True)
         ]
+        second = [
+            None if s is None else s.clamp(max=c[:, None])
+            for s, c in zip(second, caps.split(self.n_ensemble), strict=True)
+        ]
         return [
             HeldOut(together[k][:, :n], apart[k], turns[k], None if s is None else s[:, :n])
             for k, (n, s) in enumerate(zip(lengths, second, strict=True))
@@ -356,10 +360,8 @@ class PairCritics:
         here.left, here.right = self.inputs(X, Y)
         here.raw = None if self.raw is None else (self._tensor(X), self._tensor(Y))
         rows = torch.arange(len(X), device=self.device).expand(len(self.fold_of), -1)
-        if "second" in self.network:
-            raw = here._chunked("second", rows, rows)
-        else:
-            raw = here._chunked("critic", rows, rows).clamp(max=self.caps[:, None])
+        name = "second" if "second" in self.network else "critic"
+        raw = here._chunked(name, rows, rows).clamp(max=self.caps[:, None])
         by_fold = raw.double().unflatten(0, (-1, self.n_ensemble)).mean(1).cpu().numpy()
         return np.mean(by_fold - self.offsets[:, None], axis=0)
 
