@@ -18,6 +18,7 @@ from infotheory._networks import (
     ConcatenatedCritic,
     ReplicatedCritic,
     SeparableCritic,
+    copy_weights,
 )
 from infotheory._reference import choose_references, rotations
 from infotheory._resampling import Fold
@@ -336,16 +337,7 @@ class PairCritics:
 
     def start_from(self, other: PairCritics) -> None:
         """Take over the weights of an earlier stack of the same shape."""
-        shapes = [
-            {name: w.shape for name, w in stack.network.state_dict().items()}
-            for stack in (self, other)
-        ]
-        if shapes[0] != shapes[1]:
-            raise ValueError(
-                "warm_start=True needs the shapes of the last fit: the same columns, folds, "
-                "repeats and layers. Set warm_start=False, or fit a new estimator."
-            )
-        self.network.load_state_dict(other.network.state_dict())
+        copy_weights(self.network, other.network)
 
     def release(self) -> None:
         """Forget the rows: what is left is small, and enough for new ones."""

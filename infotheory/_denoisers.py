@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from infotheory._networks import MLP
+from infotheory._networks import MLP, copy_weights
 from infotheory._reference import GaussianReference, Margins, log_ratio
 from infotheory._resampling import Fold
 from infotheory._training import History, Plan, local_seed, train
@@ -187,16 +187,7 @@ class PairDenoisers:
 
     def start_from(self, other: PairDenoisers) -> None:
         """Take over the weights of an earlier stack of the same shape."""
-        shapes = [
-            {name: w.shape for name, w in stack.network.state_dict().items()}
-            for stack in (self, other)
-        ]
-        if shapes[0] != shapes[1]:
-            raise ValueError(
-                "warm_start=True needs the shapes of the last fit: the same columns, folds, "
-                "repeats and layers. Set warm_start=False, or fit a new estimator."
-            )
-        self.network.load_state_dict(other.network.state_dict())
+        copy_weights(self.network, other.network)
 
     def release(self) -> None:
         """Forget the rows: what is left is small, and enough for new ones."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from infotheory._networks import MLP
+from infotheory._networks import MLP, copy_weights
 from infotheory._reference import choose_references
 from infotheory._resampling import Fold
 from infotheory._training import History, Plan, train
@@ -233,16 +233,7 @@ class ConditionalDensities:
 
     def start_from(self, other: ConditionalDensities) -> None:
         """Take over the weights of an earlier stack of the same shape."""
-        shapes = [
-            {name: w.shape for name, w in stack.network.state_dict().items()}
-            for stack in (self, other)
-        ]
-        if shapes[0] != shapes[1]:
-            raise ValueError(
-                "warm_start=True needs the shapes of the last fit: the same columns, folds, "
-                "repeats and layers. Set warm_start=False, or fit a new estimator."
-            )
-        self.network.load_state_dict(other.network.state_dict())
+        copy_weights(self.network, other.network)
 
     def fit(self, plan: Plan, rng: np.random.Generator) -> History:
         """Maximum likelihood of the conditional and the marginal law."""

@@ -268,3 +268,14 @@ class ReplicatedCritic(nn.Module):
             for name, w in zip(self._names, self.stacked, strict=True):
                 dict(chosen.named_parameters())[name].copy_(w[i])
         return chosen
+
+
+def copy_weights(target: nn.Module, source: nn.Module) -> None:
+    """Take over the weights of a network of the same shape: how a warm start begins."""
+    states = [network.state_dict() for network in (target, source)]
+    if [(k, w.shape) for k, w in states[0].items()] != [(k, w.shape) for k, w in states[1].items()]:
+        raise ValueError(
+            "warm_start=True needs the shapes of the last fit: the same columns, folds, "
+            "repeats and layers. Set warm_start=False, or fit a new estimator."
+        )
+    target.load_state_dict(states[1])
