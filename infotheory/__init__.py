@@ -14,7 +14,7 @@ _HOME = {
     "entropy": "_functions",
     "mutual_information": "_functions",
     "conditional_mutual_information": "_functions",
-    "divergence": "_functions",
+    "divergence": "_divergence",
     "mutual_information_matrix": "_matrix",
     "MutualInformationMatrix": "_matrix",
     "confidence_interval": "_inference",
@@ -56,6 +56,7 @@ __all__ = sorted([*_HOME, "__version__", "datasets", "functional"])  # pyright: 
 
 if TYPE_CHECKING:
     from infotheory import datasets, functional, nn, plotting, testing
+    from infotheory._divergence import divergence
     from infotheory._estimate import Estimate
     from infotheory._estimators.composed import EntropySum
     from infotheory._estimators.conditional_density import CLUB, DoE, LeaveOneOutBound
@@ -86,12 +87,7 @@ if TYPE_CHECKING:
     )
     from infotheory._estimators.variational_divergence import VariationalDivergence
     from infotheory._estimators.wasserstein_dependency import WassersteinDependency
-    from infotheory._functions import (
-        conditional_mutual_information,
-        divergence,
-        entropy,
-        mutual_information,
-    )
+    from infotheory._functions import conditional_mutual_information, entropy, mutual_information
     from infotheory._inference import confidence_interval, permutation_test
     from infotheory._matrix import MutualInformationMatrix, mutual_information_matrix
     from infotheory._validation import two_samples

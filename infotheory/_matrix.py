@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
+from infotheory._answers import each_argument
 from infotheory._estimate import check_base, unit_of
-from infotheory._functions import each_argument, entropy, mutual_information
+from infotheory._functions import entropy, mutual_information
 from infotheory._resampling import local_random_state
 from infotheory._validation import Variable, check_same_length, describe
 
