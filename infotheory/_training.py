@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ import torch
 from torch import Tensor, nn
 
 Loss = Callable[[Tensor], Tensor]
+# Torch has one generator for all threads: who draws from it holds this for as long.
+_DRAWING = RLock()
 
 
 class TrainingError(RuntimeError):
@@ -93,12 +96,15 @@ def choose_device(device: str) -> torch.device:
 def local_seed(seed: int) -> Iterator[None]:
     """Torch's random numbers from `seed` and gradients on; its global state as before afterwards.
 
-    The generator is one for all threads: fits in several threads at once disturb each other.
+    The generator is one for all threads, so that another thread that comes here waits until this
+    one has done; the same thread may enter again.
     """
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices), torch.inference_mode(False), torch.enable_grad():
-        torch.manual_seed(seed)
-        yield
+    with _DRAWING:
+        devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+        forked = torch.random.fork_rng(devices=devices)
+        with forked, torch.inference_mode(False), torch.enable_grad():
+            torch.manual_seed(seed)
+            yield
 
 
 class _Batches:

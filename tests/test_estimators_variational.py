@@ -10,6 +10,7 @@ from unittest import SkipTest
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -301,6 +302,15 @@ def test_the_seed_decides_and_nothing_global_changes(Bound):
     other = small(Bound, max_iter=2, random_state=1).fit(x, y)
     assert other.mutual_information_ != first.mutual_information_
     assert torch.get_num_threads() == threads
+
+
+def test_fits_in_threads_are_those_one_by_one():
+    x, y = normal_pair(150)
+    fits = [small(MINE, max_iter=10, random_state=seed) for seed in range(4)]
+    alone = [clone(fit).fit(x, y).mutual_information_ for fit in fits]
+    jobs = (delayed(fit.fit)(x, y) for fit in fits)
+    together = Parallel(n_jobs=2, prefer="threads")(jobs)
+    assert [fit.mutual_information_ for fit in together] == alone
 
 
 @each_bound

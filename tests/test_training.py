@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -176,6 +179,24 @@ def test_the_seed_is_local():
         second = torch.rand(2)
     torch.testing.assert_close(first, second, atol=0, rtol=0)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_threads_take_turns():
+    def draw(seed):
+        with local_seed(seed):
+            parts = [torch.rand(1)]
+            for _ in range(20):
+                time.sleep(0.0005)
+                with local_seed(99):  # the same thread may enter again
+                    torch.rand(3)
+                parts.append(torch.rand(1))
+        return torch.cat(parts)
+
+    alone = [draw(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(draw, range(4)))
+    for one, other in zip(alone, together, strict=True):
+        torch.testing.assert_close(one, other, atol=0, rtol=0)
 
 
 def test_a_missing_device_is_the_cpu_and_an_unknown_one_an_error():
