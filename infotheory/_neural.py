@@ -218,6 +218,7 @@ class NeuralMutualInformation(MutualInformationEstimator):
             "check_every": max(1, min(50, self.max_iter // 4)),
             "verbose": int(self.verbose),
             "label": label,
+            "device": self.device,
         }
         return Plan(**{**words, **changes})
 

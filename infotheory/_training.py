@@ -30,7 +30,10 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Plan:
-    """How to train; the words are those of scikit-learn's networks where it has one."""
+    """How to train; the words are those of scikit-learn's networks where it has one.
+
+    `device` is what was asked for, of which the history tells where the networks are elsewhere.
+    """
 
     max_iter: int = 2000
     batch_size: int = 256
@@ -45,6 +48,7 @@ class Plan:
     max_seconds: float | None = None
     verbose: int = 0
     label: str = "training"
+    device: str = "auto"
 
 
 @dataclass
@@ -56,10 +60,16 @@ class History:
     n_iter: int = 0
     best_iter: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     stopped: str = "max_iter"
+    missing_device: str | None = None
 
     def notes(self) -> list[str]:
         """Sentences a user needs to judge the result."""
         notes = []
+        if self.missing_device is not None:
+            notes.append(
+                f"Torch finds no device {self.missing_device!r} here: the networks were trained on "
+                f"the CPU, which takes longer."
+            )
         if self.stopped == "interrupted":
             notes.append(
                 f"Training was interrupted after {self.n_iter} steps; the value is that of the "
@@ -80,16 +90,26 @@ class History:
 
 def choose_device(device: str) -> torch.device:
     """A device that is there: "auto" takes CUDA if it can, and a missing one means the CPU."""
-    available = torch.cuda.is_available()
     if device == "auto":
-        return torch.device("cuda" if available else "cpu")
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         found = torch.device(device)
     except RuntimeError as error:
         raise ValueError(
             f"device must be a name that Torch knows, got {device!r}. Pass cpu, cuda, mps or auto."
         ) from error
-    return found if found.type != "cuda" or available else torch.device("cpu")
+    if found.type == "cuda":
+        there = torch.cuda.is_available() and (found.index or 0) < torch.cuda.device_count()
+    else:
+        there = found.type != "mps" or torch.backends.mps.is_available()
+    return found if there else torch.device("cpu")
+
+
+def _missing(device: str, parameters: Sequence[Tensor]) -> str | None:
+    """The device that was asked for, where the CPU had to stand in."""
+    if device == "auto" or torch.device(device).type == "cpu":
+        return None
+    return device if all(p.device.type == "cpu" for p in parameters) else None
 
 
 @contextmanager
@@ -209,7 +229,7 @@ def train(
     )
     average = [p.detach().clone() for p in parameters]
     best = [p.detach().clone() for p in parameters]
-    history = History()
+    history = History(missing_device=_missing(plan.device, parameters))
     batches = _Batches(rows, plan.batch_size, rng)
 
     def check() -> Tensor:

@@ -443,11 +443,21 @@ def test_devices():
     with pytest.raises(ValueError, match="device"):
         small(device="tpu!").fit(x, y)
     if not torch.cuda.is_available():
-        values = {
-            small(device=d, max_iter=2).fit(x, y).mutual_information_
-            for d in ("cpu", "cuda", "auto")
-        }
-        assert len(values) == 1
+        fits = [small(device=d, max_iter=2).fit(x, y) for d in ("cpu", "auto", "cuda")]
+        assert len({fit.mutual_information_ for fit in fits}) == 1
+        noted = [any("no device 'cuda'" in note for note in fit.notes_) for fit in fits]
+        assert noted == [False, False, True]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the device is there")
+@pytest.mark.parametrize(
+    "name", ["VariationalDivergence", "DiffusionDivergence", "DiffusionEntropy", "MINDE", "DoE"]
+)
+def test_every_kind_of_network_tells_of_a_missing_device(name):
+    x, _ = normal_pair(60, d=2)
+    labels = np.repeat([0, 1], 30)
+    fitted = small(getattr(infotheory, name), max_iter=2, device="cuda").fit(x, labels)
+    assert any("no device 'cuda'" in note for note in fitted.notes_)
 
 
 def test_without_torch_fit_says_what_to_install(monkeypatch):

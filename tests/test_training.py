@@ -203,6 +203,18 @@ def test_a_missing_device_is_the_cpu_and_an_unknown_one_an_error():
     if not torch.cuda.is_available():
         assert choose_device("cuda").type == choose_device("cuda:1").type == "cpu"
         assert choose_device("auto").type == "cpu"
+    if not torch.backends.mps.is_available():
+        assert choose_device("mps").type == "cpu"
     assert choose_device("cpu").type == "cpu"
     with pytest.raises(ValueError, match="'gpu'"):
         choose_device("gpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the device is there")
+def test_a_missing_device_is_noted():
+    goal = torch.zeros(3, 2)
+    for device in ("cpu", "cpu:0", "auto"):
+        assert run(Points(1.0), goal, max_iter=1, device=device).notes() == []
+    (note,) = run(Points(1.0), goal, max_iter=1, device="cuda").notes()
+    assert "'cuda'" in note
+    assert "on the CPU" in note
