@@ -1,7 +1,8 @@
-"""Raw tables as columns of one type each, and columns of numbers as float64."""
+"""Raw tables as columns of one type each, and columns of numbers or times as float64."""
 
 from __future__ import annotations
 
+import datetime
 import numbers
 from typing import Any
 
@@ -31,7 +32,14 @@ def is_frame(raw: Any) -> bool:
 
 def _series_values(series: Any) -> np.ndarray:
     """A pandas or polars column as NumPy; categories and extension types as objects."""
-    return np.asarray(series.astype(object) if _is_category(series) else series)
+    if _is_category(series):
+        return np.asarray(series.astype(object))
+    if getattr(getattr(series, "dtype", None), "tz", None) is not None:
+        # The same moments, in UTC.
+        return np.asarray(getattr(series, "dt", series).tz_convert(None))
+    if type(getattr(series, "dtype", None)).__name__ == "PeriodDtype":
+        return np.asarray(getattr(series, "dt", series).to_timestamp())
+    return np.asarray(series)
 
 
 def _is_category(series: Any) -> bool:
@@ -107,8 +115,11 @@ def as_columns(raw: Any, name: str, *, allow_1d: bool) -> list[np.ndarray]:
 
 
 def natural(column: np.ndarray, name: str) -> np.ndarray:
-    """Objects that are all numbers become numbers; complex numbers are refused."""
+    """Objects that are all numbers, dates or durations become those; complex ones are refused."""
     if column.dtype.kind == "O":
+        times = _as_times(column, name)
+        if times is not None:
+            return times
         if all(isinstance(v, numbers.Integral) for v in column):
             try:
                 return column.astype(np.int64)
@@ -124,6 +135,58 @@ def natural(column: np.ndarray, name: str) -> np.ndarray:
             f"Pass the real and the imaginary part as two columns."
         )
     return column
+
+
+def _as_times(column: np.ndarray, name: str) -> np.ndarray | None:
+    """Objects as NumPy's dates or durations, where every one that is there is one."""
+    first = next((v for v in column if not _is_missing(v)), None)
+    if not isinstance(first, (datetime.date, np.datetime64, datetime.timedelta, np.timedelta64)):
+        return None
+    present = [v for v in column if not _is_missing(v)]
+    if all(isinstance(v, (datetime.date, np.datetime64)) for v in present):
+        kind = "M8"
+        zoned = [getattr(v, "tzinfo", None) is not None for v in present]
+        if any(zoned) and not all(zoned):
+            raise ValueError(
+                f"{name} must hold dates that all have a time zone or all have none, got "
+                f"{present[zoned.index(True)]} and {present[zoned.index(False)]}. Give every date "
+                f"its zone, or none."
+            )
+    elif all(isinstance(v, (datetime.timedelta, np.timedelta64)) for v in present):
+        kind = "m8"
+    else:
+        return None
+    missing = np.array("NaT", dtype=kind)[()]
+    return np.array([missing if _is_missing(v) else _as_numpy_time(v) for v in column], dtype=kind)
+
+
+def _as_numpy_time(value: Any) -> Any:
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        value = value.astimezone(datetime.UTC).replace(tzinfo=None)
+    return value.to_numpy() if hasattr(value, "to_numpy") else value  # pandas: all its digits
+
+
+def is_time(column: np.ndarray) -> bool:
+    """Whether a column holds dates or durations."""
+    return natural(column, "").dtype.kind in "mM" if column.dtype.kind in "OmM" else False
+
+
+def plain_numbers(column: np.ndarray) -> np.ndarray | None:
+    """A column as real numbers, times as seconds; None where it has none that float64 holds."""
+    if column.dtype.kind in "mM":
+        values = _seconds(column)
+    else:
+        values = column.astype(np.float64) if column.dtype.kind in "biuf" else None
+    return None if values is None or _merges(column, values) else values
+
+
+def _seconds(times: np.ndarray) -> np.ndarray | None:
+    """Seconds since 1970 in UTC of dates, or of durations; None for months, of no fixed length."""
+    if times.dtype.kind == "M":
+        times = times - np.datetime64(0, "s")
+    elif np.datetime_data(times.dtype)[0] in ("Y", "M", "generic"):
+        return None
+    return times / np.timedelta64(1, "s")
 
 
 def refuse_missing(column: np.ndarray, name: str, j: int, *, labels: bool) -> None:
@@ -145,7 +208,8 @@ def refuse_missing(column: np.ndarray, name: str, j: int, *, labels: bool) -> No
         shown = "NaN" if column.dtype.kind == "f" else repr(value)
         what, rule = f"a missing label ({shown}) at row {row}", "every label must be present"
     else:
-        what, rule = f"a missing value (NaN) at row {row}", "every value must be present"
+        shown = "NaT" if column.dtype.kind in "mM" else "NaN"
+        what, rule = f"a missing value ({shown}) at row {row}", "every value must be present"
     count = int(np.count_nonzero(bad))
     rows = "1 row is" if count == 1 else f"{count} rows are"
     raise ValueError(
@@ -161,12 +225,14 @@ def _is_missing(value: Any) -> bool:
 
 
 def real_column(column: np.ndarray, name: str, j: int) -> np.ndarray:
+    if column.dtype.kind in "mM":
+        return _real_times(column, name, j)
     beyond_int64 = column.dtype.kind == "O" and all(isinstance(v, numbers.Integral) for v in column)
-    if column.dtype.kind in "USTmMO" and not beyond_int64:
+    if column.dtype.kind in "USTO" and not beyond_int64:
         for v in column:
             if _is_missing(v):
                 refuse_missing(column, name, j, labels=False)
-            if isinstance(v, (str, bytes)) or column.dtype.kind in "USTmM":
+            if isinstance(v, (str, bytes)) or column.dtype.kind in "UST":
                 raise not_numbers(name, j, f"{type(v).__name__} values such as {v!r}")
         other = next(type(v) for v in column if not isinstance(v, numbers.Real))
         raise TypeError(
@@ -174,7 +240,7 @@ def real_column(column: np.ndarray, name: str, j: int) -> np.ndarray:
             f"the argument must be a string or a number. Encode the column as numbers."
         )
     values = column.astype(np.float64)
-    if merges(column, values):
+    if _merges(column, values):
         raise ValueError(
             f"{name} must hold numbers that float64 can tell apart, but column {j} holds integers "
             f"beyond 2**53 such as {column[0]} that it rounds to the same number. Subtract their "
@@ -184,8 +250,27 @@ def real_column(column: np.ndarray, name: str, j: int) -> np.ndarray:
     return values
 
 
-def merges(column: np.ndarray, values: np.ndarray) -> bool:
-    """Whether different integers became the same float."""
+def _real_times(column: np.ndarray, name: str, j: int) -> np.ndarray:
+    refuse_missing(column, name, j, labels=False)
+    values = _seconds(column)
+    if values is None:
+        raise ValueError(
+            f"{name} must hold durations of fixed length, but column {j} holds {column[0]!r} with "
+            f"dtype {column.dtype}. Convert it to days or seconds, or pass whole numbers of months."
+        )
+    if _merges(column, values):
+        raise ValueError(
+            f"{name} must hold times that float64 can tell apart in seconds, but column {j} holds "
+            f"some such as {column[0]} that become the same number. Subtract their earliest first, "
+            f"so that short durations are left, or treat the column as labels."
+        )
+    return values
+
+
+def _merges(column: np.ndarray, values: np.ndarray) -> bool:
+    """Whether different integers or times became the same float."""
+    if column.dtype.kind in "mM":
+        return len(np.unique(column)) > len(np.unique(values))
     if column.dtype.kind not in "iuO" or not np.any(np.abs(values) > 2**53):
         return False
     return len(set(column.tolist())) > len(np.unique(values))

@@ -47,7 +47,7 @@ def divergence(
         chi-squared, the squared Hellinger distance, or the Wasserstein distance of order 1. The
         last three need networks, and so Torch and real columns.
     discrete : None, bool or sequence of bool
-        Which columns are symbols; None goes by dtype.
+        Which columns are symbols; None goes by dtype, as in :func:`entropy`.
     estimator : str or estimator
         "auto", "discrete", "gaussian", "neighbors", "variational", or an instance (whose own
         ``kind`` counts).

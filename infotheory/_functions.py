@@ -34,7 +34,8 @@ def entropy(
         One row a sample; several columns are one joint variable.
     discrete : None, bool or sequence of bool
         Which columns are symbols. None goes by dtype: booleans, integers, text and categories
-        are, floating columns are not.
+        are, floating columns and times are not. Dates count as seconds since 1970 in UTC,
+        durations as seconds.
     estimator : str or estimator
         "auto", "discrete", "gaussian", "neighbors", or an instance.
     base : float, optional
@@ -117,8 +118,9 @@ def mutual_information(
         Row i belongs to row i of X.
     discrete : None, bool or tuple
         Which columns are symbols. None goes by dtype: booleans, integers, text and categories
-        are, floating columns are not. A tuple has one entry for each of X and y: None, a bool,
-        or one bool a column.
+        are, floating columns and times are not. Dates count as seconds since 1970 in UTC,
+        durations as seconds. A tuple has one entry for each of X and y: None, a bool, or one
+        bool a column.
     estimator : str or estimator
         "auto", "discrete", "gaussian", "ksg", "mixed-ksg", a network ("donsker-varadhan", "mine",
         "nwj", "tuba", "info-nce", "jensen-shannon", "smile", "flo", "minde", "doe", "club",

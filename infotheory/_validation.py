@@ -15,9 +15,10 @@ from infotheory._columns import (
     are_categories,
     as_columns,
     is_frame,
-    merges,
+    is_time,
     natural,
     not_numbers,
+    plain_numbers,
     real_column,
     refuse_missing,
 )
@@ -193,9 +194,10 @@ def describe(
 ) -> Variable:
     """Check ``raw`` and decide which columns are labels.
 
-    Without ``discrete`` the dtype decides: booleans, integers, text and categories are labels,
-    floating columns are real numbers. ``estimator`` records feature names and counts on it, as
-    scikit-learn does.
+    Without ``discrete`` the dtype decides: booleans, integers, text and categories are labels;
+    floating columns are real numbers, and so are times, which are ordered and continuous: dates
+    as seconds since 1970 in UTC, durations as seconds. ``estimator`` records feature names and
+    counts on it, as scikit-learn does.
     """
     if isinstance(raw, Variable):
         if estimator is not None:
@@ -213,8 +215,7 @@ def describe(
         if mask[j]:
             refuse_missing(column, name, j, labels=True)
             codes, size = _label_codes(column, name, j)
-            plain = column.astype(np.float64) if column.dtype.kind in "biuf" else None
-            numbers.append(None if plain is None or merges(column, plain) else plain)
+            numbers.append(plain_numbers(column))
             labels.append(_first_labels(column, codes, size))
         else:
             codes, size = real_column(column, name, j), 0
@@ -252,7 +253,7 @@ def _label_mask(
     columns: list[np.ndarray], categories: list[bool], discrete: Mask, name: str
 ) -> np.ndarray:
     if discrete is None:
-        return np.array([c.dtype.kind != "f" for c in columns]) | categories
+        return np.array([c.dtype.kind not in "fmM" for c in columns]) | categories
     mask = np.asarray(discrete)
     if mask.dtype.kind != "b" or mask.ndim > 1 or (mask.ndim == 1 and len(mask) != len(columns)):
         raise ValueError(
@@ -374,7 +375,8 @@ def two_samples(P: Any, Q: Any) -> tuple[Any, Any]:
     Raises
     ------
     ValueError
-        If the numbers or names of the columns differ.
+        If the numbers or names of the columns differ, or one sample has dates or durations where
+        the other has none.
 
     Notes
     -----
@@ -393,6 +395,7 @@ def two_samples(P: Any, Q: Any) -> tuple[Any, Any]:
                 f"P and Q must have the same columns, got {list(P.columns)} and "
                 f"{list(Q.columns)}. Select and order the columns of Q as in P."
             )
+        _check_same_times(*(as_columns(t, n, allow_1d=True) for t, n in ((P, "P"), (Q, "Q"))))
         import pandas
 
         X = pandas.concat([P, Q], ignore_index=True)
@@ -403,6 +406,7 @@ def two_samples(P: Any, Q: Any) -> tuple[Any, Any]:
             f"P and Q must have the same number of columns, got {len(first)} and {len(second)}. "
             f"A divergence compares two laws on one space."
         )
+    _check_same_times(first, second)
     n, m = len(first[0]), len(second[0])
     if array_api_compat.is_torch_array(P) and array_api_compat.is_torch_array(Q):
         import torch
@@ -413,3 +417,15 @@ def two_samples(P: Any, Q: Any) -> tuple[Any, Any]:
         )
     X = np.concatenate([np.column_stack(first), np.column_stack(second)])
     return X, np.repeat([0, 1], [n, m])
+
+
+def _check_same_times(first: list[np.ndarray], second: list[np.ndarray]) -> None:
+    """Dates in one sample and plain numbers in the other never meet."""
+    for j, pair in enumerate(zip(first, second, strict=True)):
+        times = [is_time(column) for column in pair]
+        if times[0] != times[1]:
+            words = ["times" if time else f"{c.dtype}" for time, c in zip(times, pair, strict=True)]
+            raise ValueError(
+                f"Column {j} of P and Q must hold the same kind of values, got {words[0]} in P and "
+                f"{words[1]} in Q. Pass times in both, or the same numbers of both."
+            )

@@ -130,19 +130,6 @@ def test_text_is_refused_where_numbers_are_needed(call):
 
 
 @pytest.mark.parametrize(
-    "estimator",
-    [GaussianEntropy(), NeighborsEntropy(), KSG(), GaussianMutualInformation()],
-    ids=lambda e: type(e).__name__,
-)
-def test_dates_are_not_numbers(estimator):
-    dates = np.array(["2020-01-01", "2020-01-02"] * 20, dtype="M8[D]")[:, None]
-    with pytest.raises(ValueError, match=r"X must hold numbers, but column 0 holds datetime64"):
-        estimator.fit(dates, OTHER)
-    with pytest.raises((ValueError, TypeError), match=r"X must hold numbers.*date"):
-        estimator.fit(dates.astype(object), OTHER)
-
-
-@pytest.mark.parametrize(
     ("call", "names"),
     [
         (lambda: mutual_information(REAL, OTHER[:30]), ("X", "y")),
@@ -662,6 +649,7 @@ def test_dtypes_decide_what_is_discrete():
     found = [name for name, label in zip(frame, is_label, strict=True) if label]
     assert kind == "mixed"
     assert set(labels) <= set(found)
+    assert "date" not in found
     assert not {"float", "Float64", "numbers as objects"} & set(found)
 
 
