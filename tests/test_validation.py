@@ -644,7 +644,7 @@ def test_dtypes_decide_what_is_discrete():
             "date": pd.date_range("2020", periods=n),
         }
     )
-    labels = ["int", "bool", "text", "category", "Int64", "boolean", "string", "date"]
+    labels = ["int", "bool", "text", "category", "Int64", "boolean", "string"]
     kind, is_label = _kinds(frame)
     found = [name for name, label in zip(frame, is_label, strict=True) if label]
     assert kind == "mixed"
