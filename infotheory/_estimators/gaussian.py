@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import Any
 
 import numpy as np
-from scipy.special import polygamma
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from infotheory._base import DensityEstimator, DivergenceEstimator, MutualInformationEstimator
+from infotheory._covariance import (
+    SHRINKAGE,
+    check_rank,
+    fit_covariance,
+    independent_columns,
+    is_singular,
+    log_det_variance,
+    shrinkage_note,
+)
 from infotheory.functional import (
     gaussian_conditional_mutual_information,
     gaussian_entropy,
@@ -20,49 +27,6 @@ from infotheory.functional import (
     gaussian_scores,
     log_det_bias,
 )
-
-_SHRINKAGE = [None, StrOptions({"ledoit-wolf"}), Interval(Real, 0, 1, closed="both")]
-
-
-def _covariance(values: np.ndarray, shrinkage: Any) -> np.ndarray:
-    """Covariance with divisor n - 1, shrunk towards a multiple of the identity if asked."""
-    sample = np.atleast_2d(np.cov(values, rowvar=False))
-    if shrinkage is None:
-        return sample
-    if shrinkage == "ledoit-wolf":
-        from sklearn.covariance import ledoit_wolf
-
-        return ledoit_wolf(values)[0]
-    dim = sample.shape[0]
-    return (1 - shrinkage) * sample + shrinkage * np.trace(sample) / dim * np.eye(dim)
-
-
-def _check_rank(values: np.ndarray, shrinkage: Any, who: str) -> None:
-    n, dim = values.shape
-    if shrinkage is None and n <= dim:
-        raise ValueError(
-            f"{who} needs more rows than columns: n_samples = {n}, columns = {dim} in all. "
-            f"Pass shrinkage='ledoit-wolf', or drop columns."
-        )
-
-
-def _shrinkage_note(shrinkage: Any) -> list[str]:
-    if shrinkage in (None, 0, 0.0):
-        return []
-    return ["The covariance is shrunk, so the finite-sample bias is not removed."]
-
-
-def _log_det_variance(n_samples: int, dim: int) -> float:
-    """Variance of ln det S for a normal sample, exact."""
-    return float(np.sum(polygamma(1, (n_samples - np.arange(1, dim + 1)) / 2)))
-
-
-def _is_singular(covariance: np.ndarray) -> bool:
-    scale = np.sqrt(np.diag(covariance))
-    if np.any(scale == 0):
-        return True
-    correlation = covariance / np.outer(scale, scale)
-    return bool(np.linalg.eigvalsh(correlation)[0] < len(scale) * np.finfo(float).eps)
 
 
 class GaussianEntropy(DensityEstimator):
@@ -106,7 +70,7 @@ class GaussianEntropy(DensityEstimator):
     2.84
     """
 
-    _parameter_constraints: dict = {"shrinkage": _SHRINKAGE}
+    _parameter_constraints: dict = {"shrinkage": SHRINKAGE}
     _information_laws = {"translation": "exact", "scale": "exact"}
 
     def __init__(self, *, shrinkage: float | str | None = None) -> None:
@@ -126,12 +90,12 @@ class GaussianEntropy(DensityEstimator):
             The fitted estimator.
         """
         values = self._check_X(X).values
-        _check_rank(values, self.shrinkage, "GaussianEntropy")
+        check_rank(values, self.shrinkage, "GaussianEntropy")
         n, dim = values.shape
-        notes = _shrinkage_note(self.shrinkage)
+        notes = shrinkage_note(self.shrinkage)
         self.location_ = values.mean(axis=0)
-        self.covariance_ = _covariance(values, self.shrinkage)
-        if _is_singular(self.covariance_):
+        self.covariance_ = fit_covariance(values, self.shrinkage)
+        if is_singular(self.covariance_):
             self.entropy_ = -math.inf
             self._variance = 0.0
             notes.append(
@@ -144,7 +108,7 @@ class GaussianEntropy(DensityEstimator):
             influence = gaussian_log_density(values, self.location_, self.covariance_)
             # The exact variance of ln det S, scaled by how far the rows are from normal.
             self._variance = float(
-                np.var(influence) / (dim / 2) * 0.25 * _log_det_variance(max(n, dim + 1), dim)
+                np.var(influence) / (dim / 2) * 0.25 * log_det_variance(max(n, dim + 1), dim)
             )
         self.notes_ = tuple(notes)
         return self
@@ -198,7 +162,9 @@ class GaussianMutualInformation(MutualInformationEstimator):
     Notes
     -----
     Without shrinkage the expected errors of the log determinants under normality are subtracted
-    exactly, so the value is unbiased at every n and may be negative. It is a lower bound in
+    exactly, so the value is unbiased at every n and may be negative. Columns that are constant or
+    linear functions of others on their side, or of the condition, are left out, with a note; where
+    columns of X and y are functions of each other the value is inf. It is a lower bound in
     general only for laws with normal margins. Complexity :math:`O(n d^2 + d^3)`.
     Source: Misra, Singh and Demchuk (2005), doi:10.1016/j.jmva.2003.10.003; Ince et al. (2017),
     doi:10.1002/hbm.23471.
@@ -214,7 +180,7 @@ class GaussianMutualInformation(MutualInformationEstimator):
     0.23
     """
 
-    _parameter_constraints: dict = {"copula": ["boolean"], "shrinkage": _SHRINKAGE}
+    _parameter_constraints: dict = {"copula": ["boolean"], "shrinkage": SHRINKAGE}
     _information_laws = {
         "translation": "exact",
         "scale": "exact",
@@ -244,48 +210,57 @@ class GaussianMutualInformation(MutualInformationEstimator):
         x, target, given = self._check_pair(X, y, condition)
         blocks = [v.values for v in (x, target, given) if v is not None]
         joint = np.hstack(blocks)
-        _check_rank(joint, self.shrinkage, "GaussianMutualInformation")
-        notes = _shrinkage_note(self.shrinkage)
-        n = len(joint)
-        dims = [b.shape[1] for b in blocks] + ([0] if given is None else [])
+        check_rank(joint, self.shrinkage, "GaussianMutualInformation")
+        notes = shrinkage_note(self.shrinkage)
         constant = np.ptp(joint, axis=0) == 0
         self.location_, self._scale = joint.mean(axis=0), np.where(constant, 1, joint.std(axis=0))
         scaled = gaussian_scores(joint) if self.copula else (joint - self.location_) / self._scale
-        self._fit_joint, self._centre = joint, scaled.mean(axis=0)
-        covariance = _covariance(scaled, self.shrinkage)
-        # A constant column tells nothing: a unit variance lets it drop out of every determinant.
-        covariance[constant, constant] = 1.0
-        self.covariance_, self._dims = covariance, dims
+        self._fit_joint = joint
+        covariance = fit_covariance(scaled, self.shrinkage)
+        # Shrinkage gives constant columns a variance.
+        covariance = np.where(constant | constant[:, None], 0.0, covariance)
+        x_columns, y_columns, given_columns = _independent_blocks(
+            covariance, *np.cumsum([b.shape[1] for b in blocks[:2]])
+        )
+        kept = np.concatenate([x_columns, y_columns, given_columns])
         if constant.any():
             notes.append("A column is constant; it shares no information.")
-        if _is_singular(covariance):
-            self.mutual_information_, self._variance = self._singular_value(covariance), 0.0
-            self.pointwise_ = np.full(n, self.mutual_information_)
+        if len(kept) < np.count_nonzero(~constant):
             notes.append(
-                "Columns are linear functions of each other: the normal law has no joint density."
+                "Columns that are linear functions of others on their side or of the condition "
+                "were left out: they add no information."
+            )
+        self._kept, self._centre = kept, scaled[:, kept].mean(axis=0)
+        self.covariance_ = covariance[np.ix_(kept, kept)]
+        self._dims = len(x_columns), len(y_columns), len(given_columns)
+        self._infinite = is_singular(self.covariance_)
+        if self._infinite:
+            self.mutual_information_, self._variance = math.inf, 0.0
+            self.pointwise_ = self._log_ratio(scaled)
+            notes.append(
+                "X and y have columns that are linear functions of each other: a normal law gives "
+                "them infinite information."
             )
         else:
-            self._fit_regular(scaled, constant)
+            self._fit_regular(scaled)
         self.notes_ = tuple(notes)
         return self
 
-    def _fit_regular(self, scaled: np.ndarray, constant: np.ndarray) -> None:
+    def _fit_regular(self, scaled: np.ndarray) -> None:
         n = len(scaled)
         dx, dy, dz = self._dims
         if dz:
             value = gaussian_conditional_mutual_information(self.covariance_, dx, dy)
         else:
             value = gaussian_mutual_information(self.covariance_, dx)
-        free = ~constant
-        fx, fy, fz = (int(part.sum()) for part in np.split(free, [dx, dx + dy]))
         if not self.shrinkage:
             value -= 0.5 * sum(
-                sign * log_det_bias(n, dim) for sign, dim in _terms(fx, fy, fz) if dim
+                sign * log_det_bias(n, dim) for sign, dim in _terms(dx, dy, dz) if dim
             )
         # At independence the first-order term vanishes; what is left is exact for normal rows.
         second_order = 0.25 * sum(
-            -sign * _log_det_variance(max(n - fz, fx + fy + 1), dim)
-            for sign, dim in _terms(fx, fy, 0)
+            -sign * log_det_variance(max(n - dz, dx + dy + 1), dim)
+            for sign, dim in _terms(dx, dy, 0)
             if dim
         )
         self.pointwise_ = self._log_ratio(scaled)
@@ -293,32 +268,11 @@ class GaussianMutualInformation(MutualInformationEstimator):
         # Both are positive at independence, where the interval is too wide rather than too narrow.
         self._variance = float(np.var(self.pointwise_) / n) + second_order
 
-    def _singular_value(self, covariance: np.ndarray) -> float:
-        """inf when X and y determine parts of each other, else what regular columns share."""
-        dx, dy, dz = self._dims
-        x, y = np.arange(dx), np.arange(dx, dx + dy)
-        z = np.arange(dx + dy, dx + dy + dz)
-        rank = np.linalg.matrix_rank
-
-        def dimension(*parts: np.ndarray) -> int:
-            rows = np.concatenate(parts)
-            return int(rank(covariance[np.ix_(rows, rows)], hermitian=True)) if len(rows) else 0
-
-        if dimension(x, z) + dimension(y, z) - dimension(z) > dimension(x, y, z):
-            return math.inf
-        value = 0.0
-        for sign, rows in ((1, (x, z)), (1, (y, z)), (-1, (z,)), (-1, (x, y, z))):
-            chosen = np.concatenate(rows)
-            if len(chosen):
-                block = covariance[np.ix_(chosen, chosen)]
-                spectrum = np.linalg.eigvalsh(block)
-                kept = spectrum[-dimension(chosen) :]
-                value += 0.5 * sign * float(np.sum(np.log(kept)))
-        return value
-
     def _log_ratio(self, scaled: np.ndarray) -> np.ndarray:
+        if self._infinite:
+            return np.full(len(scaled), math.inf)
         dx, dy, _ = self._dims
-        return gaussian_log_ratio(scaled, self._centre, self.covariance_, dx, dy)
+        return gaussian_log_ratio(scaled[:, self._kept], self._centre, self.covariance_, dx, dy)
 
     def pointwise(self, X: Any, y: Any, *, condition: Any = None) -> np.ndarray:
         """Log ratio of the fitted joint density to the product of its margins at new rows.
@@ -351,6 +305,16 @@ def _terms(dx: int, dy: int, dz: int) -> tuple[tuple[int, int], ...]:
     return ((1, dx + dz), (1, dy + dz), (-1, dz), (-1, dx + dy + dz))
 
 
+def _independent_blocks(
+    covariance: np.ndarray, end_of_x: int, end_of_y: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Columns of x and of y that are not functions of their own side and of z, and those of z."""
+    columns = np.arange(len(covariance))
+    given = independent_columns(covariance, columns[end_of_y:])
+    x = independent_columns(covariance, columns[:end_of_x], given)
+    return x, independent_columns(covariance, columns[end_of_x:end_of_y], given), given
+
+
 class GaussianDivergence(DivergenceEstimator):
     r"""Divergence of the normal laws fitted to two samples, without bias.
 
@@ -379,6 +343,8 @@ class GaussianDivergence(DivergenceEstimator):
     -----
     Without shrinkage every term is divided by its expected inflation under normality (inverse
     Wishart means, digamma terms), so the value is unbiased at every n and may be negative.
+    Columns that are constant, or the same linear functions of others in both samples, are left
+    out, with a note; where only one sample has such a column the value is inf.
     Complexity :math:`O(n d^2 + d^3)`. Source: Kullback, Information Theory and Statistics
     (1959), chapter 9; Mardia, Kent and Bibby, Multivariate Analysis (1979), section 3.4.
 
@@ -394,7 +360,7 @@ class GaussianDivergence(DivergenceEstimator):
 
     _parameter_constraints: dict = {
         "kind": [StrOptions({"kl", "reverse-kl", "jeffreys"})],
-        "shrinkage": _SHRINKAGE,
+        "shrinkage": SHRINKAGE,
     }
     _information_laws = {"translation": "exact", "scale": "exact"}
 
@@ -420,28 +386,39 @@ class GaussianDivergence(DivergenceEstimator):
         values = x.values
         parts = values[~in_q], values[in_q]
         for part in parts:
-            _check_rank(part, self.shrinkage, "Each sample of GaussianDivergence")
+            check_rank(part, self.shrinkage, "Each sample of GaussianDivergence")
         self.locations_ = np.stack([p.mean(axis=0) for p in parts])
-        self.covariances_ = np.stack([_covariance(p, self.shrinkage) for p in parts])
+        self.covariances_ = np.stack([fit_covariance(p, self.shrinkage) for p in parts])
         directions = {"kl": (0,), "reverse-kl": (1,), "jeffreys": (0, 1)}[self.kind]
-        notes = _shrinkage_note(self.shrinkage)
+        notes = shrinkage_note(self.shrinkage)
+        kept = np.arange(values.shape[1])
+        if any(is_singular(c) for c in self.covariances_):
+            kept = independent_columns(fit_covariance(values, None), kept)
+        if len(kept) < values.shape[1]:
+            notes.append(
+                "Columns that are constant or the same linear functions of others in both samples "
+                "were left out: they tell nothing apart."
+            )
+        self._kept, parts = kept, tuple(p[:, kept] for p in parts)
+        self._means = self.locations_[:, kept]
+        self._matrices = self.covariances_[:, kept[:, None], kept]
+        n, m, dim = len(parts[0]), len(parts[1]), len(kept)
         # The mean of an inverse Wishart matrix, which the correction divides by, needs n > d + 2.
-        self._corrected = not self.shrinkage and min(map(len, parts)) > values.shape[1] + 2
+        self._corrected = not self.shrinkage and min(n, m) > dim + 2
         if not self.shrinkage and not self._corrected:
             notes.append("A sample has at most d + 2 rows: the finite-sample bias is not removed.")
-        if any(_is_singular(c) for c in self.covariances_):
-            equal = all(np.array_equal(a[0], a[1]) for a in (self.covariances_, self.locations_))
-            self.divergence_, self._variance = (0.0 if equal else math.inf), 0.0
+        self._infinite = any(is_singular(c) for c in self._matrices)
+        if self._infinite:
+            self.divergence_, self._variance = math.inf, 0.0
             notes.append(
-                "A sample has a constant or linearly dependent column: its normal law has no "
-                "density, and the divergence is infinite unless the fitted laws are equal."
+                "A sample has a column that is constant or a linear function of others, and the "
+                "other sample has not: the divergence of the fitted laws is infinite."
             )
         else:
-            values_and_influences = [self._one_way(parts, d) for d in directions]
-            self.divergence_ = float(sum(v for v, *_ in values_and_influences))
-            influence_p = sum(a for _, a, _ in values_and_influences)
-            influence_q = sum(b for _, _, b in values_and_influences)
-            n, m, dim = len(parts[0]), len(parts[1]), values.shape[1]
+            one_way = [self._one_way(parts, d) for d in directions]
+            self.divergence_ = float(sum(v for v, *_ in one_way))
+            influence_p = sum(a for _, a, _ in one_way)
+            influence_q = sum(b for _, _, b in one_way)
             # At P = Q the first-order terms vanish and n m / (n + m) twice the value is a
             # chi-square with one degree of freedom a parameter.
             second_order = 0.25 * dim * (dim + 3) * (1 / n + 1 / m) ** 2 * len(directions) ** 2
@@ -451,13 +428,13 @@ class GaussianDivergence(DivergenceEstimator):
         return self
 
     def _one_way(
-        self, parts: tuple[np.ndarray, np.ndarray], first: int
+        self, parts: tuple[np.ndarray, ...], first: int
     ) -> tuple[float, np.ndarray, np.ndarray]:
         """KL from law ``first`` to the other, and its influence at the rows of P and of Q."""
         order = (first, 1 - first)
         p, q = (parts[i] for i in order)
-        mean_p, mean_q = (self.locations_[i] for i in order)
-        cov_p, cov_q = (self.covariances_[i] for i in order)
+        mean_p, mean_q = (self._means[i] for i in order)
+        cov_p, cov_q = (self._matrices[i] for i in order)
         n, m, dim = len(p), len(q), p.shape[1]
         shift = mean_p - mean_q
         precision_q, precision_p = np.linalg.inv(cov_q), np.linalg.inv(cov_p)
@@ -489,11 +466,18 @@ class GaussianDivergence(DivergenceEstimator):
         -------
         ndarray of shape (l,)
             Nats.
+
+        Raises
+        ------
+        ValueError
+            If the divergence is infinite because one law has no density.
         """
         values = self._check_X(X, reset=False).values
+        if self._infinite:
+            raise ValueError("A fitted law has no density (see notes_), so there is no ratio.")
         p, q = (
-            gaussian_log_density(values, mean, covariance)
-            for mean, covariance in zip(self.locations_, self.covariances_, strict=True)
+            gaussian_log_density(values[:, self._kept], mean, covariance)
+            for mean, covariance in zip(self._means, self._matrices, strict=True)
         )
         return p - q
 
