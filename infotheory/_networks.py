@@ -11,6 +11,7 @@ import copy
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -22,6 +23,23 @@ ACTIVATIONS = {
     "gelu": nn.functional.gelu,
     "tanh": torch.tanh,
 }
+
+
+def layer_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:
+    """Widths of the hidden layers, one given as a number; no layers at all are a linear map."""
+    given = [hidden_layer_sizes] if isinstance(hidden_layer_sizes, Integral) else hidden_layer_sizes
+    sizes = tuple(given)
+    if any(isinstance(size, bool) or not isinstance(size, Integral) for size in sizes):
+        raise TypeError(
+            f"hidden_layer_sizes must be an integer or a sequence of integers, got "
+            f"{hidden_layer_sizes!r}. Pass the width of each hidden layer, as in (128, 128)."
+        )
+    if any(size < 1 for size in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes must hold widths of at least 1, got {hidden_layer_sizes!r}. Leave "
+            f"that layer out, or pass the width of each hidden layer, as in (128, 128)."
+        )
+    return tuple(int(size) for size in sizes)
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -55,8 +73,9 @@ class MLP(nn.Module):
         zero_output: bool = False,
     ) -> None:
         super().__init__()
-        self.sizes, self.activation = tuple(sizes), activation
-        pairs = list(pairwise(sizes))
+        first, *hidden, last = sizes
+        self.sizes, self.activation = (first, *layer_sizes(hidden), last), activation
+        pairs = list(pairwise(self.sizes))
         self.weights = nn.ParameterList(
             nn.Parameter(torch.empty(*members, fan_in, fan_out)) for fan_in, fan_out in pairs
         )
@@ -105,8 +124,9 @@ class ConcatenatedCritic(nn.Module):
     ) -> None:
         super().__init__()
         self.dim_x = dim_x
+        hidden = layer_sizes(hidden_layer_sizes)
         self.network = MLP(
-            (dim_x + dim_y, *hidden_layer_sizes, 1),
+            (dim_x + dim_y, *hidden, 1),
             members=members,
             activation=activation,
             zero_output=zero_output,
@@ -152,14 +172,15 @@ class SeparableCritic(nn.Module):
         super().__init__()
         # One coordinate more on each side, so that terms in x alone and in y alone come free.
         self.dim_embedding = dim_embedding
+        hidden = layer_sizes(hidden_layer_sizes)
         self.left = MLP(
-            (dim_x, *hidden_layer_sizes, dim_embedding + 1),
+            (dim_x, *hidden, dim_embedding + 1),
             members=members,
             activation=activation,
             zero_output=zero_output,
         )
         self.right = MLP(
-            (dim_y, *hidden_layer_sizes, dim_embedding + 1),
+            (dim_y, *hidden, dim_embedding + 1),
             members=members,
             activation=activation,
         )

@@ -122,6 +122,7 @@ class NeuralMutualInformation(MutualInformationEstimator):
         """
         import_torch(type(self).__name__)
         x, target, given = self._check_pair(X, y, condition, discrete=None)
+        self._layers()  # what cannot be is refused whatever the data are
         notes: list[str] = []
         variables = [_numbers_where_many(v, notes) for v in (x, target, given) if v is not None]
         constant = _dropped_constants(variables, notes)
@@ -223,8 +224,9 @@ class NeuralMutualInformation(MutualInformationEstimator):
         return Plan(**{**words, **changes})
 
     def _layers(self) -> tuple[int, ...]:
-        sizes = self.hidden_layer_sizes
-        return (int(sizes),) if isinstance(sizes, Integral) else tuple(int(s) for s in sizes)
+        from infotheory._networks import layer_sizes
+
+        return layer_sizes(self.hidden_layer_sizes)
 
     def _store(self, result: CrossFit, notes: list[str]) -> None:
         n = len(result.influence)

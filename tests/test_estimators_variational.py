@@ -10,7 +10,6 @@ from unittest import SkipTest
 import numpy as np
 import pandas as pd
 import pytest
-from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -304,15 +303,6 @@ def test_the_seed_decides_and_nothing_global_changes(Bound):
     assert torch.get_num_threads() == threads
 
 
-def test_fits_in_threads_are_those_one_by_one():
-    x, y = normal_pair(150)
-    fits = [small(MINE, max_iter=10, random_state=seed) for seed in range(4)]
-    alone = [clone(fit).fit(x, y).mutual_information_ for fit in fits]
-    jobs = (delayed(fit.fit)(x, y) for fit in fits)
-    together = Parallel(n_jobs=2, prefer="threads")(jobs)
-    assert [fit.mutual_information_ for fit in together] == alone
-
-
 @each_bound
 def test_parameters_are_stored_as_they_are(Bound):
     estimator = Bound(learning_rate_init=0.5)
@@ -447,17 +437,6 @@ def test_devices():
         assert len({fit.mutual_information_ for fit in fits}) == 1
         noted = [any("no device 'cuda'" in note for note in fit.notes_) for fit in fits]
         assert noted == [False, False, True]
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="the device is there")
-@pytest.mark.parametrize(
-    "name", ["VariationalDivergence", "DiffusionDivergence", "DiffusionEntropy", "MINDE", "DoE"]
-)
-def test_every_kind_of_network_tells_of_a_missing_device(name):
-    x, _ = normal_pair(60, d=2)
-    labels = np.repeat([0, 1], 30)
-    fitted = small(getattr(infotheory, name), max_iter=2, device="cuda").fit(x, labels)
-    assert any("no device 'cuda'" in note for note in fitted.notes_)
 
 
 def test_without_torch_fit_says_what_to_install(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -12,6 +13,7 @@ from infotheory._networks import (  # noqa: E402
     ConcatenatedCritic,
     ReplicatedCritic,
     SeparableCritic,
+    layer_sizes,
 )
 from infotheory._training import local_seed  # noqa: E402
 
@@ -32,6 +34,24 @@ def test_a_stack_is_its_members(activation):
             for own, shared in zip(alone.parameters(), stack.parameters(), strict=True):
                 own.copy_(shared[i])
         torch.testing.assert_close(stack(x)[i], alone(x[i]))
+
+
+def test_layers_are_widths():
+    assert layer_sizes(5) == layer_sizes(np.int64(5)) == layer_sizes([5]) == (5,)
+    assert layer_sizes(np.array([3, 4])) == (3, 4)
+    assert layer_sizes(()) == ()
+    assert SeparableCritic(2, 1, 5).left.sizes == (2, 5, 33)
+    for wrong in [(0,), (4, -3), -3, 0]:
+        with pytest.raises(ValueError, match=r"hidden_layer_sizes must .*got .*Leave"):
+            layer_sizes(wrong)
+    for wrong in [(True,), True, (2.5,), ("4",), [[4]], np.array([4.0])]:
+        with pytest.raises(TypeError, match=r"hidden_layer_sizes must .*got .*Pass"):
+            layer_sizes(wrong)
+    for network in (ConcatenatedCritic, SeparableCritic):
+        with pytest.raises(ValueError, match="hidden_layer_sizes"):
+            network(2, 1, (8, 0))
+    with pytest.raises(TypeError, match="hidden_layer_sizes"):
+        MLP((2, True, 1))
 
 
 def test_members_start_differently():
