@@ -15,21 +15,17 @@ a wide margin, and more so the more columns there are.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from infotheory._xp._compiling import inline, kernel
 
 # Ranks between two kept prefixes: one word, so that runs of column 0 are whole words.
 _STRIDE = 64
 # Searches in flight at once: their memory accesses overlap.
 _BATCH = 256
-
-_njit: Any = numba.njit  # whose types leave out `_nrt`
-_kernel = _njit(nogil=True, error_model="numpy", cache=True)
-# Helpers allocate nothing; counting references to their arrays would cost more than their work.
-_inline = _njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)
 
 
 class Block(NamedTuple):
@@ -55,7 +51,7 @@ def sorted_blocks(rows: NDArray[np.float64], size: int) -> Iterator[Block]:
         yield Block(start, values, places, _keep_prefixes(places))
 
 
-@_kernel
+@kernel
 def _keep_prefixes(places):
     """Every 64th prefix of each column as a set of bits."""
     d, n = places.shape
@@ -71,7 +67,7 @@ def _keep_prefixes(places):
     return prefixes
 
 
-@_inline
+@inline
 def _search(values, points, limits, low, high, gathered):
     """Ends of the runs of sorted values within the limits of a batch of points.
 
@@ -97,7 +93,7 @@ def _search(values, points, limits, low, high, gathered):
         size -= half
 
 
-@_inline
+@inline
 def _any_run(low, high, n):
     """Whether any of the first n runs holds a row."""
     total = 0
@@ -106,7 +102,7 @@ def _any_run(low, high, n):
     return total > 0
 
 
-@_inline
+@inline
 def _population(word):
     """Number of bits set; compilers know this pattern."""
     word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
@@ -117,7 +113,7 @@ def _population(word):
     return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
-@_inline
+@inline
 def _clear(bits, places, start, stop):
     """Take the rows of some ranks out of a set of bits."""
     for r in range(start, stop):
@@ -125,7 +121,7 @@ def _clear(bits, places, start, stop):
         bits[place >> 6] &= ~(np.uint64(1) << np.uint64(place & 63))
 
 
-@_kernel
+@kernel
 def count_in_runs(values, places, prefixes, points, limits, out):
     """Add to ``out`` the number of rows within the limit of each point in every column.
 
@@ -179,7 +175,7 @@ def count_in_runs(values, places, prefixes, points, limits, out):
                 out[start + i] += np.int64(total)
 
 
-@_kernel
+@kernel
 def improve_nearest(values, prefixes, rows, labels, points, point_labels, same, distances, indices):
     """Bring the rows of a block into sorted lists of near rows that are already full.
 
@@ -242,7 +238,7 @@ def improve_nearest(values, prefixes, rows, labels, points, point_labels, same, 
                             _insert(value, labels[place], distances[label], indices[label])
 
 
-@_inline
+@inline
 def _insert(value, index, distances, indices):
     """Insert a row into a sorted list unless it is there."""
     for p in range(indices.size):
@@ -257,7 +253,7 @@ def _insert(value, index, distances, indices):
     indices[p] = index
 
 
-@_kernel
+@kernel
 def nearest_in_line(values, points, same, out_distances, out_places):
     """Distances and places of the k values nearest to each point; both arrays are sorted.
 

@@ -67,15 +67,16 @@ def nearest(
     same = query is None
     if X.shape[1] == 1:
         return _nearest_in_line(X[:, 0], points[:, 0], k, same)
-    from infotheory._xp import _tree
+    from infotheory._xp import _tree_search
+    from infotheory._xp._tree import grow
 
-    by_columns = chebyshev and X.shape[1] >= _MANY_COLUMNS and k <= _tree.FEW
+    by_columns = chebyshev and X.shape[1] >= _MANY_COLUMNS and k <= _tree_search.FEW
     n_local = 2 * math.isqrt(k * X.shape[0]) if by_columns else 2 * k
-    tree = _tree.grow(_pad(X, ends), _PAGE)
-    queries = tree if same else _tree.grow(_pad(points, ends), _PAGE)
+    tree = grow(_pad(X, ends), _PAGE)
+    queries = tree if same else grow(_pad(points, ends), _PAGE)
     distances = np.empty((points.shape[0], k))
     indices = np.empty((points.shape[0], k), np.intp)
-    _tree.nearest(
+    _tree_search.nearest(
         tree,
         queries,
         same,
@@ -89,7 +90,7 @@ def nearest(
     )
     if by_columns:
         _improve_by_columns(X, points, distances, indices, same)
-    if k > _tree.FEW:
+    if k > _tree_search.FEW:
         order = np.argsort(distances, axis=1)
         distances = np.take_along_axis(distances, order, axis=1)
         indices = np.take_along_axis(indices, order, axis=1)
@@ -137,12 +138,13 @@ def count_within(
     if chebyshev:
         counts = _count_by_columns(X, points, limits, same)
     else:
-        from infotheory._xp import _tree
+        from infotheory._xp import _tree_search
+        from infotheory._xp._tree import grow
 
-        tree = _tree.grow(_pad(X, ends), _PAGE)
-        queries = tree if same else _tree.grow(_pad(points, ends), _PAGE)
+        tree = grow(_pad(X, ends), _PAGE)
+        queries = tree if same else grow(_pad(points, ends), _PAGE)
         counts = np.empty(points.shape[0], np.intp)
-        _tree.count(tree, queries, limits, counts)
+        _tree_search.count(tree, queries, limits, counts)
     return counts - (limits >= 0.0) if same else counts
 
 

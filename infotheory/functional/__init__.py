@@ -65,6 +65,7 @@ from infotheory.functional._gaussian import (
     gaussian_scores,
     log_det_bias,
 )
+from infotheory.functional._ksg import ksg, ksg_pointwise
 from infotheory.functional._masked_diffusion import (
     masked_divergence,
     masked_gap,
@@ -74,8 +75,6 @@ from infotheory.functional._masked_diffusion import (
 )
 from infotheory.functional._mixed import mixed_ksg, mixed_ksg_pointwise, spread_atoms
 from infotheory.functional._neighbors import (
-    ksg,
-    ksg_pointwise,
     neighbors_divergence,
     neighbors_entropy,
     neighbors_js_pointwise,

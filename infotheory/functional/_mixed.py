@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import digamma
 
 from infotheory._xp._namespace import Array, array_namespace, detached_numpy, like_floating
-from infotheory.functional._neighbors import Metric, counts_below, joint_neighbors
+from infotheory.functional._ksg import counts_below, joint_neighbors
+from infotheory.functional._neighbors import Metric
 
 
 def spread_atoms(X: Array, uniform: Array, reference: Array | None = None) -> Array:
