@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from infotheory._base import last_step, takes_variables
-from infotheory._estimate import Estimate
+from infotheory._base import last_step, takes_variables, unit_of_estimator
+from infotheory._estimate import Estimate, check_logarithm
 from infotheory._inference import (
     TooFewRowsError,
     confidence_interval,
@@ -46,6 +46,7 @@ def answer(
     random_state: Any,
     permuted: Any = None,
 ) -> Estimate:
+    check_logarithm(unit_of_estimator(estimator), base, repr(last_step(estimator)))
     check_count(
         n_permutations,
         "n_permutations",

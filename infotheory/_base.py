@@ -41,6 +41,11 @@ def fitted_value(estimator: Any) -> float:
     )
 
 
+def unit_of_estimator(estimator: Any) -> str:
+    """What the value of an estimator is in: its ``unit_``, or nats if it says nothing."""
+    return getattr(last_step(estimator), "unit_", "nats")
+
+
 def check_instance(estimator: Any) -> None:
     """Raise unless ``estimator`` can be cloned and fitted."""
     if isinstance(estimator, type):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from infotheory._answers import answer
@@ -13,14 +12,6 @@ from infotheory._resampling import local_random_state
 from infotheory._validation import Variable, describe, two_samples
 
 KINDS = ("kl", "reverse-kl", "jeffreys", "js", "chi2", "hellinger", "wasserstein")
-# Divergences that are no logarithm, and what they are in.
-_UNITS = {
-    "chi2": "(no unit)",
-    "hellinger": "(no unit)",
-    "alpha": "(no unit)",
-    "lipschitz-alpha": "(no unit)",
-    "wasserstein": "column units",
-}
 
 
 def divergence(
@@ -114,16 +105,11 @@ def divergence(
                 f"{chosen.kind!r}. Set it there: "
                 f"{type(chosen).__name__}(kind={kind!r})."
             )
-    unit = _UNITS.get(getattr(chosen, "kind", kind))
-    if unit is not None and base is not None:
-        raise ValueError(
-            f"base must be None for kind={chosen.kind!r}, which is no logarithm; got {base}."
-        )
     if isinstance(estimator, str) and "random_state" in chosen.get_params():
         rng = local_random_state(random_state)
         random_state = rng
         chosen.set_params(random_state=rng.randint(2**31 - 1))
-    estimate = answer(
+    return answer(
         "divergence",
         chosen,
         x,
@@ -136,7 +122,6 @@ def divergence(
         n_jobs,
         random_state,
     )
-    return estimate if unit is None else replace(estimate, unit=unit)
 
 
 def _check_same_kinds(p: Variable, q: Variable) -> None:

@@ -31,6 +31,15 @@ def check_base(base: float | None) -> None:
         )
 
 
+def check_logarithm(unit: str, base: float | None, what: str) -> None:
+    """Raise if another base is asked of a value that is no logarithm."""
+    if base is not None and unit != "nats":
+        raise ValueError(
+            f"base must be None for {what}, whose value is no logarithm (its unit: {unit}); got "
+            f"{base}. Leave base out, or take an estimator of a quantity in nats."
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Estimate:
     """An estimated quantity with its uncertainty.
@@ -51,7 +60,8 @@ class Estimate:
     p_value : float or None
         Permutation p-value of independence (or of equal distributions).
     unit : str
-        "nats", "bits", "hartleys", ...
+        "nats", "bits", "hartleys", ...; "column units" or "(no unit)" for distances and
+        divergences that are no logarithms, which have no base.
     n_samples : int
         Number of rows used.
     estimator : object
@@ -136,7 +146,7 @@ class Estimate:
         Raises
         ------
         ValueError, TypeError
-            If `base` is not a number greater than 1.
+            If `base` is not a number greater than 1, or the estimate is not in nats.
 
         Examples
         --------
@@ -147,6 +157,11 @@ class Estimate:
         check_base(base)
         if base is None:
             return self
+        if self.unit != "nats":
+            raise ValueError(
+                f"in_base starts from nats, and this estimate has the unit {self.unit}; got base="
+                f"{base}. Convert the estimate in nats; what is no logarithm has no base."
+            )
         scale = 1.0 / math.log(base)
         return replace(
             self,

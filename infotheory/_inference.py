@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from infotheory._base import check_instance, fitted_value, is_two_sample, last_step
+from infotheory._base import (
+    check_instance,
+    fitted_value,
+    is_two_sample,
+    last_step,
+    unit_of_estimator,
+)
 from infotheory._estimate import Estimate, check_confidence_level, normal_interval
 from infotheory._resampling import (
     evaluate,
@@ -131,7 +137,7 @@ def confidence_interval(
     rng = local_random_state(random_state)
     fitted = _fit(estimator, X, y, condition)
     value = fitted_value(fitted)
-    last = last_step(fitted)
+    last, unit = last_step(fitted), unit_of_estimator(fitted)
     notes: list[str] = list(getattr(last, "notes_", ()))
     n = len(X)
     method = _choose_method(last, method)
@@ -139,7 +145,7 @@ def confidence_interval(
     bias = 0.0
     if not math.isfinite(value):
         notes.append("The estimate is not finite, so there is no interval around it.")
-        return Estimate(value, n_samples=n, estimator=fitted, notes=tuple(notes))
+        return Estimate(value, unit=unit, n_samples=n, estimator=fitted, notes=tuple(notes))
     if n < _FEWEST_ROWS and method != "cross-fit":
         raise TooFewRowsError(
             f"n_samples = {n} rows are too few for an interval: at least {_FEWEST_ROWS} are "
@@ -158,24 +164,24 @@ def confidence_interval(
             "The standard error is not finite, so there is no interval: the estimator gave no "
             "finite value on part of the rows."
         )
-        return Estimate(value, n_samples=n, estimator=fitted, notes=tuple(notes))
+        return Estimate(value, unit=unit, n_samples=n, estimator=fitted, notes=tuple(notes))
     if error <= 1e-12 * abs(value) and value != 0:
         notes.append(
             "The estimate is the same on every part of the rows, as at a ceiling of the method, so "
             "there is no interval; the truth may be larger."
         )
-        return Estimate(value, n_samples=n, estimator=fitted, notes=tuple(notes))
+        return Estimate(value, unit=unit, n_samples=n, estimator=fitted, notes=tuple(notes))
     if hasattr(last, "_bias"):
         bias = float(last._bias(rng))
         if method != "analytic" and abs(bias) > _LARGEST_BIAS:
             notes.append(
-                f"On {last._bias_source} the estimator errs by about {bias:+.3g} nats, too much to "
-                f"correct, so there is no interval: too many columns, or laws that hardly overlap."
+                f"On {last._bias_source} the estimator errs by about {bias:+.3g} {unit}, too much "
+                f"to correct, so there is no interval: too many columns, or laws that hardly overlap."
             )
-            return Estimate(value, n_samples=n, estimator=fitted, notes=tuple(notes))
+            return Estimate(value, unit=unit, n_samples=n, estimator=fitted, notes=tuple(notes))
         if abs(bias) > 0.25 * error:
             notes.append(
-                f"The estimator's bias on these data is about {bias:+.3g} nats (from "
+                f"The estimator's bias on these data is about {bias:+.3g} {unit} (from "
                 f"{last._bias_source}); the interval is centred on value - bias = "
                 f"{value - bias:.4g}."
             )
@@ -188,6 +194,7 @@ def confidence_interval(
         standard_error=error,
         interval=normal_interval(value - bias, error, confidence_level),
         confidence_level=confidence_level,
+        unit=unit,
         n_samples=n,
         estimator=fitted,
         notes=tuple(notes),
@@ -203,6 +210,7 @@ def point_estimate(estimator: Any, X: Any, y: Any = None, *, condition: Any = No
 def _as_estimate(fitted: Any, n_samples: int) -> Estimate:
     return Estimate(
         fitted_value(fitted),
+        unit=unit_of_estimator(fitted),
         n_samples=n_samples,
         estimator=fitted,
         notes=tuple(getattr(last_step(fitted), "notes_", ())),

@@ -11,6 +11,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from infotheory._answers import each_argument
+from infotheory._base import unit_of_estimator
 from infotheory._estimate import check_base, unit_of
 from infotheory._functions import entropy, mutual_information
 from infotheory._resampling import local_random_state
@@ -150,8 +151,8 @@ def mutual_information_matrix(
     -------
     MutualInformationMatrix
         On the diagonal of a symmetric matrix stands the information of a column with itself:
-        its entropy if it is discrete, inf otherwise; without interval (both ends equal) and
-        without p-value (nan).
+        its entropy if it is discrete, inf otherwise, nan where the estimator gives a distance
+        instead; without interval (both ends equal) and without p-value (nan).
 
     Raises
     ------
@@ -207,6 +208,8 @@ def mutual_information_matrix(
         delayed(estimate)(i, j, seed) for (i, j), seed in arguments
     )
 
+    own_unit = unit_of_estimator(estimator)
+    is_distance = own_unit != "nats"
     shape = (len(rows), len(columns))
     values, lower, upper, p_values = (np.full(shape, np.nan) for _ in range(4))
     notes = []
@@ -214,7 +217,7 @@ def mutual_information_matrix(
         places = [(i, j), (j, i)] if y is None else [(i, j)]
         for place in places:
             if result is None:
-                own = _self_information(rows[i][1], base)
+                own = math.nan if is_distance else _self_information(rows[i][1], base)
                 values[place] = lower[place] = upper[place] = own
                 continue
             values[place] = result.value
@@ -231,7 +234,7 @@ def mutual_information_matrix(
         p_values if n_permutations else None,
         tuple(name for name, _ in rows),
         tuple(name for name, _ in columns),
-        unit_of(base),
+        own_unit if is_distance else unit_of(base),
         len(rows[0][1]),
         confidence_level,
         tuple(notes),

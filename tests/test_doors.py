@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import infotheory
 from infotheory import (
@@ -28,6 +30,8 @@ from infotheory import (
     MixedKSG,
     NeighborsDivergence,
     NeighborsEntropy,
+    VariationalDivergence,
+    WassersteinDependency,
     conditional_mutual_information,
     confidence_interval,
     divergence,
@@ -541,6 +545,62 @@ def test_intervals_at_other_levels():
         Estimate(1.0).confidence_interval()
     bits = e.in_base(2)
     assert bits.confidence_interval(0.95) == pytest.approx((low / math.log(2), high / math.log(2)))
+
+
+class Distance(BaseEstimator):
+    """An estimator whose value is no logarithm."""
+
+    unit_ = "column units"
+
+    def __init__(self, quantity="mutual_information"):
+        self.quantity = quantity
+
+    def fit(self, X, y=None):
+        setattr(self, f"{self.quantity}_", float(np.std(X)))
+        return self
+
+
+@pytest.mark.parametrize(
+    ("door", "data"), [(entropy, (X,)), (mutual_information, (X, Y)), (divergence, (X, Y))]
+)
+def test_what_is_no_logarithm_has_its_own_unit_and_no_base(door, data):
+    estimator = Distance(door.__name__)
+    e = door(*data, estimator=estimator, random_state=0)
+    assert e.unit == "column units"
+    assert repr(e).startswith(f"Estimate({e.value:.4g} column units, 90 % interval")
+    assert door(*data, estimator=estimator, **BARE).unit == "column units"
+    words = r"base must be None for Distance\(.*column units\); got 2\. Leave base"
+    with pytest.raises(ValueError, match=words):
+        door(*data, estimator=estimator, base=2)
+
+
+def test_units_of_the_functions_and_of_networks():
+    x = X[:, None]
+    assert confidence_interval(Distance(), x, Y, random_state=0).unit == "column units"
+    tested = permutation_test(make_pipeline(StandardScaler(), Distance()), x, Y, n_permutations=1)
+    assert tested.unit == "column units"
+    assert confidence_interval(KSG(), x, Y, random_state=0).unit == "nats"
+    assert WassersteinDependency().unit_ == "column units"
+    units = {kind: VariationalDivergence(kind=kind).unit_ for kind in ("kl", "js", "hellinger")}
+    assert units == {"kl": "nats", "js": "nats", "hellinger": "(no unit)"}
+    assert VariationalDivergence(kind="wasserstein").unit_ == "column units"
+    for kind in ("chi2", "wasserstein"):
+        with pytest.raises(ValueError, match=rf"base must be None .*kind='{kind}'.*got 2"):
+            divergence(X, Y, kind=kind, base=2)
+
+
+def test_a_matrix_of_distances_has_their_unit():
+    m = mutual_information_matrix(WIDE, estimator=Distance(), **BARE)
+    assert m.unit == "column units"
+    assert np.isnan(np.diag(m.values)).all()
+    assert np.isfinite(m.values[0, 1])
+
+
+def test_only_nats_are_converted():
+    for unit in ("bits", "column units"):
+        with pytest.raises(ValueError, match=rf"starts from nats.*unit {unit}; got base=10"):
+            Estimate(1.0, unit=unit).in_base(10)
+    assert Estimate(1.0, unit="bits").in_base(None).unit == "bits"
 
 
 @pytest.mark.parametrize("make", [lambda e: pickle.loads(pickle.dumps(e)), copy.deepcopy])

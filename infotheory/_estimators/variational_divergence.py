@@ -28,6 +28,7 @@ KINDS = (
     "wasserstein",
 )
 _LIPSCHITZ_KINDS = ("lipschitz-alpha", "wasserstein")
+_LOGARITHMS = ("kl", "reverse-kl", "jeffreys", "js")
 _FEW_ROWS = 500
 
 
@@ -189,6 +190,8 @@ class VariationalDivergence(DivergenceEstimator):
         P is ``classes_[0]``, Q is ``classes_[1]``. Nats for the first four kinds. From rows that
         neither trained nor selected the networks that see them. May be negative.
     standard_error_ : float
+    unit_ : str
+        "nats" for the first four kinds, "column units" for "wasserstein", else "(no unit)".
     classes_ : ndarray of shape (2,)
     critic_ : torch.nn.Module
         The networks of all folds.
@@ -308,6 +311,13 @@ class VariationalDivergence(DivergenceEstimator):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+
+    @property
+    def unit_(self) -> str:
+        """What the value is in: nats where it is a logarithm."""
+        if self.kind in _LOGARITHMS:
+            return "nats"
+        return "column units" if self.kind == "wasserstein" else "(no unit)"
 
     @property
     def _information_laws(self) -> dict[str, str | None]:  # pyright: ignore

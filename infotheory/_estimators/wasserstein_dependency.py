@@ -53,6 +53,8 @@ class WassersteinDependency(NeuralMutualInformation):
     standard_error_ : float
     bound_ : str
         "lower bound".
+    unit_ : str
+        "column units".
     critic_ : torch.nn.Module
         The networks of all folds.
     loss_curve_, validation_scores_ : list of float
@@ -95,6 +97,7 @@ class WassersteinDependency(NeuralMutualInformation):
     """
 
     bound_ = "lower bound"
+    unit_ = "column units"
     warm_start = False  # no parameter here, but the base asks
     _accepts_labels = False
     _parameter_constraints: dict = {
