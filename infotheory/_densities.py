@@ -231,6 +231,11 @@ class ConditionalDensities:
         other.left, other.right = self.inputs(X, Y)
         return other
 
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Inputs of the networks, and columns of the targets."""
+        return self.left.shape[-1], self.right.shape[-1]
+
     def start_from(self, other: ConditionalDensities) -> None:
         """Take over the weights of an earlier stack of the same shape."""
         copy_weights(self.network, other.network)

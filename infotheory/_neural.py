@@ -200,6 +200,17 @@ class NeuralMutualInformation(MutualInformationEstimator):
         self._last_split = (sample, kept)
         return kept
 
+    def _stacks(self) -> tuple[Any, ...]:
+        """The networks of a fit: one stack, two with a condition, none where all is constant."""
+        model = self._result.model
+        if model is None:
+            return ()
+        return model if isinstance(model, tuple) else (model,)
+
+    def _to_continue(self) -> tuple[Any, ...]:
+        """Stacks of the last fit that this one goes on from."""
+        return self._stacks() if self._continues else ()
+
     def _cross_fit(
         self, X: np.ndarray, Y: np.ndarray, folds: list[Fold], rng: np.random.Generator
     ) -> CrossFit:

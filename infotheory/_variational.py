@@ -168,13 +168,6 @@ class VariationalMutualInformation(NeuralMutualInformation):
             held_out = stack.evaluated(self._n_turns)
         return self._summary(stack, folds, held_out, history, rng)
 
-    def _to_continue(self) -> tuple[Any, ...]:
-        """Stacks of the last fit that this one goes on from."""
-        if not self._continues or self._result.model is None:
-            return ()
-        model = self._result.model
-        return model if isinstance(model, tuple) else (model,)
-
     def _summary(
         self, stack: Any, folds: list[Fold], held_out: list, history: Any, rng: Any
     ) -> CrossFit:
@@ -274,14 +267,13 @@ class VariationalMutualInformation(NeuralMutualInformation):
             Nats.
         """
         left, right = self._check_new(X, y, condition)
-        model = self._result.model
-        if model is None:
+        if not self._stacks():
             return np.zeros(len(left))
-        if not isinstance(model, tuple):
-            return model.log_ratio(left, right)
-        both, alone = model
-        given = right[:, table_width(self._seen[1]) :]
-        return both.log_ratio(left, right) - alone.log_ratio(left, given)
+        both, *alone = self._stacks()
+        told = both.log_ratio(left, right)
+        for stack in alone:
+            told = told - stack.log_ratio(left, right[:, table_width(self._seen[1]) :])
+        return told
 
     def score(self, X: Any, y: Any, *, condition: Any = None) -> float:
         """The mean pointwise information of new rows; higher is better.

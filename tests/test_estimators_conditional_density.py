@@ -96,7 +96,12 @@ def test_pointwise_values(cls, rows):
 def test_club_is_no_mean_of_log_ratios(rows):
     fitted = CLUB(**SMALL).fit(*rows)
     assert not hasattr(fitted, "pointwise_")
-    assert fitted.score(*pair(400, dim=2, seed=1)) == pytest.approx(truth(CLUB), rel=0.25)
+    new = pair(400, dim=2, seed=1)
+    terms = fitted.pointwise(*new)
+    assert fitted.score(*new) == pytest.approx(terms.mean()) == pytest.approx(truth(CLUB), rel=0.25)
+    # With the true law: -((y - .8 x)^2 - E (y - .8 x')^2) / (2 .36), where x' is any x.
+    exact = np.sum((1.6 * new[0] * new[1] + 0.64 * (1 - new[0] ** 2)) / 0.72, axis=1)
+    assert np.corrcoef(terms, exact)[0, 1] > 0.95
 
 
 def test_what_each_value_bounds(rows):
@@ -151,8 +156,37 @@ def test_condition_takes_away_what_it_explains(cls):
     fitted = cls(**SMALL).fit(x, y, condition=z)
     assert abs(fitted.mutual_information_) < 0.03
     assert any("that of X" in note for note in fitted.notes_)
-    with pytest.raises(NotImplementedError, match="condition"):
-        fitted.pointwise(x, y, condition=z)
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_new_rows_given_a_condition(cls):
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(2000, 1))
+    x = 0.7 * z + rng.normal(size=z.shape)
+    y = 0.7 * z + 0.8 * (x - 0.7 * z) + 0.6 * rng.normal(size=z.shape)
+    old, new = (slice(0, 1500), slice(1500, None))
+    fitted = cls(**SMALL).fit(x[old], y[old], condition=z[old])
+    told = fitted.pointwise(x[new], y[new], condition=z[new])
+    assert told.shape == (500,)
+    assert fitted.score(x[new], y[new], condition=z[new]) == pytest.approx(told.mean())
+    # The rest of x after z and that of y are normal with correlation 0.8.
+    u, v = (x - 0.7 * z)[new, 0], (y - 0.7 * z)[new, 0]
+    exact = -0.5 * math.log(0.36) - (0.64 * (u**2 + v**2) - 1.6 * u * v) / 0.72
+    if cls is not CLUB:  # the difference of two of its bounds bounds nothing
+        error = math.hypot(fitted.standard_error_, np.std(told) / math.sqrt(500))
+        assert abs(told.mean() + 0.5 * math.log(0.36)) < 3 * error + 0.02
+        assert np.corrcoef(told, exact)[0, 1] > 0.9
+    with pytest.raises(ValueError, match="condition must be given"):
+        fitted.pointwise(x[new], y[new])
+
+
+def test_warm_start_goes_on_given_a_condition(rows):
+    X, y = rows
+    fitted = DoE(**{**TINY, "warm_start": True}).fit(X, y, condition=X**2)
+    before = [p.clone() for network in fitted.critic_ for p in network.parameters()]
+    fitted.set_params(max_iter=1, learning_rate_init=1e-12).fit(X, y, condition=X**2)
+    after = [p for network in fitted.critic_ for p in network.parameters()]
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(before, after, strict=True))
 
 
 def test_columns_that_are_constant(rows):

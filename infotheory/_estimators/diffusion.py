@@ -192,12 +192,6 @@ class MINDE(NeuralMutualInformation):
         stack.release()
         return result
 
-    def _to_continue(self) -> tuple[Any, ...]:
-        """Stacks of the last fit that this one goes on from."""
-        if not self._continues or self._result.model is None:
-            return ()
-        return _stacks(self._result.model)
-
     def _summary(
         self,
         X: np.ndarray,
@@ -232,7 +226,7 @@ class MINDE(NeuralMutualInformation):
     def _store(self, result: CrossFit, notes: list[str]) -> None:
         super()._store(result, notes)
         # With a condition: the information of both, less that of the condition alone.
-        parts = [] if result.model is None else [m.forms for m in _stacks(result.model)]
+        parts = [stack.forms for stack in self._stacks()]
         forms = sum(sign * part for sign, part in zip((1, -1), parts, strict=False))
         self.forms_ = dict(zip(_FORMS, np.broadcast_to(forms, 3).tolist(), strict=True))
 
@@ -252,10 +246,10 @@ class MINDE(NeuralMutualInformation):
             Nats; the same at every call.
         """
         left, right = self._check_new(X, y, condition)
-        if self._result.model is None:
+        if not self._stacks():
             return np.zeros(len(left))
         form = _FORMS.index(self.form)
-        both, *alone = _stacks(self._result.model)
+        both, *alone = self._stacks()
         told = both.log_ratio(left, right, form, _N_DRAWS_NEW)
         for stack in alone:
             given = right[:, table_width(self._seen[1]) :]
@@ -277,11 +271,6 @@ class MINDE(NeuralMutualInformation):
             Nats a row.
         """
         return float(np.mean(self.pointwise(X, y, condition=condition)))
-
-
-def _stacks(model: Any) -> tuple[Any, ...]:
-    """The denoisers of a fit: one stack, or two with a condition."""
-    return model if isinstance(model, tuple) else (model,)
 
 
 def _notes(value: float, forms: np.ndarray, n: int) -> list[str]:

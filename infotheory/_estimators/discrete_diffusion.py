@@ -214,13 +214,6 @@ class InfoSEDD(NeuralMutualInformation):
         value = float(pointwise.mean())
         return CrossFit(value, pointwise, pointwise - value, seed_variance, stack, history)
 
-    def _to_continue(self) -> tuple[Any, ...]:
-        """Stacks of the last fit that this one goes on from."""
-        if not self._continues or self._result.model is None:
-            return ()
-        model = self._result.model
-        return model if isinstance(model, tuple) else (model,)
-
     def pointwise(self, X: Any, y: Any, *, condition: Any = None) -> np.ndarray:
         """Pointwise mutual information of new rows: the mean over all networks.
 
@@ -237,10 +230,9 @@ class InfoSEDD(NeuralMutualInformation):
             Nats; the same at every call.
         """
         left, right = self._check_new(X, y, condition)
-        model = self._result.model
-        if model is None:
+        if not self._stacks():
             return np.zeros(len(left))
-        both, *alone = model if isinstance(model, tuple) else (model,)
+        both, *alone = self._stacks()
         told = both.log_ratio(_codes(np.hstack([left, right]), both.sizes), _N_DRAWS_NEW)
         for stack in alone:
             given = right[:, table_width(self._seen[1]) :]
