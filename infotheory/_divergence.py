@@ -7,9 +7,9 @@ from typing import Any
 from infotheory._answers import answer
 from infotheory._base import DivergenceEstimator
 from infotheory._estimate import Estimate, check_base
-from infotheory._estimators.automatic import choose_divergence, named
+from infotheory._estimators.automatic import choose_divergence, named, within_seconds
 from infotheory._resampling import local_random_state
-from infotheory._validation import Variable, describe, two_samples
+from infotheory._validation import Variable, check_seconds, describe, two_samples
 
 KINDS = ("kl", "reverse-kl", "jeffreys", "js", "chi2", "hellinger", "wasserstein")
 
@@ -24,6 +24,7 @@ def divergence(
     base: float | None = None,
     confidence_level: float | None = 0.9,
     n_permutations: int = 0,
+    max_seconds: float | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
 ) -> Estimate:
@@ -40,8 +41,8 @@ def divergence(
     discrete : None, bool or sequence of bool
         Which columns are symbols; None goes by dtype, as in :func:`entropy`.
     estimator : str or estimator
-        "auto", "discrete", "gaussian", "neighbors", "variational", or an instance (whose own
-        ``kind`` counts).
+        "auto", "discrete", "gaussian", "neighbors", "variational", "diffusion" (the last two
+        networks), or an instance (whose own ``kind`` counts).
     base : float, optional
         Base of the logarithm: None for nats, 2 for bits; None for the last three kinds, which are
         no logarithms.
@@ -49,6 +50,9 @@ def divergence(
         Level of the interval; None for the bare number.
     n_permutations : int
         Number of permutations for a p-value of P = Q; 0 for none.
+    max_seconds : float, optional
+        Time for training a network, for estimators that do; "auto" takes one for the last three
+        kinds. Results that ran into it depend on the machine.
     n_jobs : int, optional
         Threads for resampling.
     random_state : int, RandomState or None
@@ -62,7 +66,7 @@ def divergence(
     ------
     ValueError, TypeError
         If an argument is out of its rule: missing or infinite values, different numbers of
-        columns, too few rows, an unknown name.
+        columns, too few rows, an unknown name, a limit of time for an estimator without networks.
 
     Notes
     -----
@@ -82,6 +86,7 @@ def divergence(
     True
     """
     check_base(base)
+    check_seconds(max_seconds)
     if kind not in KINDS:
         raise ValueError(
             f"kind must be one of {', '.join(KINDS)}, got {kind!r}. "
@@ -95,6 +100,8 @@ def divergence(
     if isinstance(estimator, str) and estimator == "auto":
         chosen, why = choose_divergence(x, kind)
         notes = [why]
+        if "max_seconds" in chosen.get_params():
+            chosen.set_params(max_seconds=max_seconds)
     elif isinstance(estimator, str):
         chosen, notes = named("divergence", estimator, kind=kind), []
     else:
@@ -105,6 +112,8 @@ def divergence(
                 f"{chosen.kind!r}. Set it there: "
                 f"{type(chosen).__name__}(kind={kind!r})."
             )
+    if not (isinstance(estimator, str) and estimator == "auto"):
+        chosen = within_seconds("divergence", chosen, max_seconds)
     if isinstance(estimator, str) and "random_state" in chosen.get_params():
         rng = local_random_state(random_state)
         random_state = rng

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn.utils import get_tags
+
 from infotheory._answers import answer, each_argument
 from infotheory._estimate import Estimate, check_base
 from infotheory._estimators.automatic import (
@@ -11,6 +13,7 @@ from infotheory._estimators.automatic import (
     choose_mutual_information,
     named,
     recast_integers,
+    within_seconds,
 )
 from infotheory._resampling import local_random_state
 from infotheory._validation import check_same_length, check_seconds, describe
@@ -23,6 +26,7 @@ def entropy(
     estimator: Any = "auto",
     base: float | None = None,
     confidence_level: float | None = 0.9,
+    max_seconds: float | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
 ) -> Estimate:
@@ -37,15 +41,18 @@ def entropy(
         are, floating columns and times are not. Dates count as seconds since 1970 in UTC,
         durations as seconds.
     estimator : str or estimator
-        "auto", "discrete", "gaussian", "neighbors", or an instance.
+        "auto", "discrete", "gaussian", "neighbors", "diffusion" (networks), or an instance.
     base : float, optional
         Base of the logarithm: None for nats, 2 for bits.
     confidence_level : float or None
         Level of the interval; None for the bare number, which is faster.
+    max_seconds : float, optional
+        Time for training networks, for estimators that do; "auto" takes none here. Results that
+        ran into it depend on the machine.
     n_jobs : int, optional
         Threads for resampling.
     random_state : int, RandomState or None
-        For resampling; an int makes the interval reproducible.
+        For resampling and networks; an int makes value and interval reproducible.
 
     Returns
     -------
@@ -55,7 +62,7 @@ def entropy(
     ------
     ValueError, TypeError
         If an argument is out of its rule: missing or infinite values, text where numbers are
-        needed, too few rows, an unknown name.
+        needed, too few rows, an unknown name, a limit of time for an estimator without networks.
 
     Notes
     -----
@@ -74,13 +81,18 @@ def entropy(
     'bits'
     """
     check_base(base)
+    check_seconds(max_seconds)
     x = describe(X, "X", discrete=discrete)
-    if estimator == "auto":
+    if isinstance(estimator, str) and estimator == "auto":
         random_state = local_random_state(random_state)
         chosen, why = choose_entropy(x, random_state.randint(2**31 - 1))
         notes = [why]
     else:
         chosen, notes = named("entropy", estimator), []
+        if isinstance(estimator, str) and get_tags(chosen).non_deterministic:
+            random_state = local_random_state(random_state)
+            chosen.set_params(random_state=random_state.randint(2**31 - 1))
+        chosen = within_seconds("entropy", chosen, max_seconds)
     return answer(
         "entropy",
         chosen,
@@ -134,8 +146,8 @@ def mutual_information(
         Number of permutations for a p-value of independence; 0 for none. Where "auto" takes a
         network, nearest neighbours are what is permuted.
     max_seconds : float, optional
-        Time for training a network. "auto" allows 60 where it is None, and takes none below 5;
-        results that ran into it depend on the machine.
+        Time for training a network, for estimators that do. "auto" allows 60 where it is None,
+        and takes none below 5; results that ran into it depend on the machine.
     n_jobs : int, optional
         Threads for resampling.
     random_state : int, RandomState or None
@@ -150,7 +162,8 @@ def mutual_information(
     ------
     ValueError, TypeError
         If an argument is out of its rule: missing or infinite values, different lengths, text
-        where numbers are needed, too few rows, an unknown name.
+        where numbers are needed, too few rows, an unknown name, a limit of time for an estimator
+        without networks.
 
     Notes
     -----
@@ -200,6 +213,7 @@ def conditional_mutual_information(
     base: float | None = None,
     confidence_level: float | None = 0.9,
     n_permutations: int = 0,
+    max_seconds: float | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
 ) -> Estimate:
@@ -213,13 +227,17 @@ def conditional_mutual_information(
     discrete : None, bool or tuple
         As in :func:`mutual_information`, with a third entry for `condition`.
     estimator : str or estimator
-        "auto", "discrete", "gaussian", "ksg", "mixed-ksg", or an instance.
+        "auto", "discrete", "gaussian", "ksg", "mixed-ksg", a network by its name in
+        :func:`mutual_information`, or an instance.
     base : float, optional
         Base of the logarithm: None for nats, 2 for bits.
     confidence_level : float or None
         Level of the interval; None for the bare number.
     n_permutations : int
         Number of surrogates for a p-value of conditional independence; 0 for none.
+    max_seconds : float, optional
+        Time for each training of a network, for estimators that do: there are two, with y and
+        without it. "auto" takes none here.
     n_jobs : int, optional
         Threads for resampling.
     random_state : int, RandomState or None
@@ -271,6 +289,7 @@ def conditional_mutual_information(
         n_permutations,
         n_jobs,
         random_state,
+        max_seconds,
     )
 
 
@@ -285,7 +304,7 @@ def _paired(
     n_permutations: int,
     n_jobs: int | None,
     random_state: Any,
-    max_seconds: float | None = None,
+    max_seconds: float | None,
 ) -> Estimate:
     check_base(base)
     check_seconds(max_seconds)
@@ -306,8 +325,8 @@ def _paired(
         chosen, permuted, why = choose_mutual_information(variables, seed, max_seconds)
         notes = [why, *recast]
     else:
-        parameters = {"random_state": seed, "max_seconds": max_seconds}
-        chosen, notes = named("mutual_information", estimator, **parameters), []
+        chosen, notes = named("mutual_information", estimator, random_state=seed), []
+        chosen = within_seconds("mutual_information", chosen, max_seconds)
         permuted = chosen
     x, target, *rest = variables
     return answer(

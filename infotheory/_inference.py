@@ -176,7 +176,8 @@ def confidence_interval(
         if method != "analytic" and abs(bias) > _LARGEST_BIAS:
             notes.append(
                 f"On {last._bias_source} the estimator errs by about {bias:+.3g} {unit}, too much "
-                f"to correct, so there is no interval: too many columns, or laws that hardly overlap."
+                f"to correct, so there is no interval: too many columns, or laws that hardly "
+                f"overlap."
             )
             return Estimate(value, unit=unit, n_samples=n, estimator=fitted, notes=tuple(notes))
         if abs(bias) > 0.25 * error:

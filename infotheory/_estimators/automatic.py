@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import digamma
+from sklearn.base import clone
 
 from infotheory._base import SHAPES, EntropyEstimator, check_instance, takes_variables
 from infotheory._estimators.composed import EntropySum
@@ -112,6 +113,29 @@ def named(quantity: str, estimator: Any, **parameters: Any) -> Any:
     chosen = NAMES[quantity][estimator]()
     known = chosen.get_params()
     return chosen.set_params(**{k: v for k, v in parameters.items() if k in known})
+
+
+def within_seconds(quantity: str, estimator: Any, max_seconds: float | None) -> Any:
+    """A clone that trains for so long at most; the estimator itself where no limit is asked."""
+    if max_seconds is None:
+        return estimator
+    found = [
+        name
+        for name in estimator.get_params()
+        if name == "max_seconds" or name.endswith("__max_seconds")
+    ]
+    if not found:
+        able = [name for name, kind in NAMES[quantity].items() if "max_seconds" in _words_of(kind)]
+        raise ValueError(
+            f"max_seconds must be None for an estimator that has no such parameter, got "
+            f"max_seconds={max_seconds!r} for {type(estimator).__name__}, which trains no network "
+            f"in that time. Leave it out, or pass one of {', '.join(able)}."
+        )
+    return clone(estimator).set_params(**dict.fromkeys(found, max_seconds))
+
+
+def _words_of(kind: type) -> set[str]:
+    return set(kind().get_params())
 
 
 def _size(*variables: Variable) -> str:
