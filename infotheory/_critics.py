@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -168,12 +168,13 @@ class PairCritics:
         )
         largest = max(float(np.max(r.quadratic()[1], initial=0.0)) for r in self.references)
         self._double = self.has_reference and largest > _LARGEST_COEFFICIENT
-        self.left, self.right = self.inputs(X, Y)
+        # Rows that the reference knows its parameters from.
+        self.n_fitted = int(np.mean([len(f.train) for f in folds]))
+        self.raw: tuple[Tensor, Tensor] | None = None
+        self._by_module = isinstance(critic, nn.Module)
         members = len(folds) * n_ensemble
         self.fold_of = torch.arange(members, device=device) // n_ensemble
-        self.raw = None
-        if isinstance(critic, nn.Module):
-            self.raw = (self._tensor(X), self._tensor(Y))
+        self._keep(X, Y)
         # Beyond the values at selection rows drawn together a critic extrapolates, and a few such
         # pairs drawn apart would decide the mean of e^f: values are held at a cap.
         self.caps = torch.full((members,), math.inf, device=device)
@@ -190,17 +191,25 @@ class PairCritics:
         self.network = nn.ModuleDict(parts).to(device, torch.float32)
         self.by_table = critic in ("separable", "bilinear")
 
-    def inputs(self, X: np.ndarray, Y: np.ndarray) -> tuple[_Rows, _Rows]:
-        """Features of rows under the maps of every fold, and the factors of the reference."""
+    def _keep(self, X: np.ndarray, Y: np.ndarray) -> None:
+        """Remember what the critics see of the rows that they are given by number."""
+        self._show([(X, Y)] * len(self.references))
+        if self._by_module:
+            of_x, of_y = (self._tensor(t).expand(len(self.references), -1, -1) for t in (X, Y))
+            self.raw = (of_x, of_y)
+
+    def _show(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Features of each fold's rows under its maps, and the factors of the reference."""
         left, right, factors = [], [], []
-        for (on_x, on_y), reference in zip(self.margins, self.references, strict=True):
+        maps = zip(pairs, self.margins, self.references, strict=True)
+        for (X, Y), (on_x, on_y), reference in maps:
             u, v = reference.coordinates(on_x(X), on_y(Y))
             left.append(features(u, on_x.log_length(X)))
             right.append(features(v, on_y.log_length(Y)))
             if self.has_reference:
                 factors.append(_reference_factors(u, v, reference.quadratic()))
         of_x, of_y = zip(*factors, strict=True) if factors else ((), ())
-        return self._rows(left, of_x), self._rows(right, of_y)
+        self.left, self.right = self._rows(left, of_x), self._rows(right, of_y)
 
     def _rows(self, seen: Sequence[np.ndarray], factors: Sequence[np.ndarray]) -> _Rows:
         dtype = torch.float64 if self._double else torch.float32
@@ -219,7 +228,8 @@ class PairCritics:
         factors = None
         if table.reference is not None:
             factors = table.reference.index_select(0, flat).unflatten(0, rows.shape)
-        return _Side(seen if self.raw is None else self.raw[side][rows], seen, factors)
+        own = None if self.raw is None else self.raw[side][self.fold_of[:, None], rows]
+        return _Side(seen if own is None else own, seen, factors)
 
     def _values(self, name: str, x: _Side, y: _Side) -> Tensor:
         """Values of a critic row by row."""
@@ -273,22 +283,35 @@ class PairCritics:
         joint, apart, turns = (self._by_table if self.by_table else self._by_turns)(
             stacked, lengths, n_turns
         )
-        second: list[Tensor | None] = [None] * len(rows)
+        second = None
         if "second" in self.network:
-            second = list(self._chunked("second", stacked, stacked).split(self.n_ensemble))
+            second = self._chunked("second", stacked, stacked)
         caps = joint.amax(dim=1) if which == "validation" else self.caps
+        return self._held(joint, apart, turns, second, lengths, caps)
+
+    def _held(
+        self,
+        joint: Tensor,
+        apart: Sequence[Tensor],
+        turns: Sequence[np.ndarray],
+        second: Tensor | None,
+        lengths: Sequence[int],
+        caps: Tensor,
+    ) -> list[HeldOut]:
+        """Scores by fold, none above its cap; rows beyond a fold's own are left out."""
+        folded = caps.split(self.n_ensemble)
         together = joint.clamp(max=caps[:, None]).split(self.n_ensemble)
-        apart = [
-            a.clamp(max=c[:, None, None])
-            for a, c in zip(apart, caps.split(self.n_ensemble), strict=True)
-        ]
-        second = [
-            None if s is None else s.clamp(max=c[:, None])
-            for s, c in zip(second, caps.split(self.n_ensemble), strict=True)
-        ]
+        seconds: Sequence[Tensor | None] = [None] * len(lengths)
+        if second is not None:
+            seconds = second.clamp(max=caps[:, None]).split(self.n_ensemble)
         return [
-            HeldOut(together[k][:, :n], apart[k], turns[k], None if s is None else s[:, :n])
-            for k, (n, s) in enumerate(zip(lengths, second, strict=True))
+            HeldOut(
+                together[k][:, :n],
+                apart[k].clamp(max=folded[k][:, None, None]),
+                turns[k],
+                None if s is None else s[:, :n],
+            )
+            for k, (n, s) in enumerate(zip(lengths, seconds, strict=True))
         ]
 
     def _by_table(
@@ -327,13 +350,20 @@ class PairCritics:
         values = [self._values(name, self._side(r, 0), self._side(s, 1)) for r, s in parts]
         return torch.cat(values, dim=1)
 
-    def evaluated(self, n_turns: int) -> list[HeldOut]:
-        """Test scores: at least `n_turns` pairs apart a row, all of them where a table is small."""
+    def choose_caps(self) -> None:
+        """Hold the values at what the selection rows vouch for."""
         selection = self.held_out("validation", _N_IN_TABLE_SELECTION if self.by_table else 8)
         self.caps = torch.cat([_safest_cap(scores) for scores in selection])
-        longest = max(len(r) for r in self.rows["test"])
-        many = _LARGEST_TABLE // longest if self.by_table else 0
-        return self.held_out("test", max(n_turns, many))
+
+    def evaluated(self, n_turns: int) -> Iterable[tuple[int, np.ndarray, HeldOut]]:
+        """Test scores, each with its fold and rows; caps have been chosen.
+
+        At least `n_turns` pairs apart a row, all of them where a table is small.
+        """
+        rows = self.rows["test"]
+        many = _LARGEST_TABLE // max(len(r) for r in rows) if self.by_table else 0
+        scores = self.held_out("test", max(n_turns, many))
+        return zip(range(len(rows)), rows, scores, strict=True)
 
     def start_from(self, other: PairCritics) -> None:
         """Take over the weights of an earlier stack of the same shape."""
@@ -343,14 +373,13 @@ class PairCritics:
         """Forget the rows: what is left is small, and enough for new ones."""
         self.rows = {}
         self.left = self.right = _Rows(torch.empty(0), None)
-        self.raw = None if self.raw is None else (torch.empty(0), torch.empty(0))
+        self.raw = None
 
     @torch.no_grad()
     def log_ratio(self, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
         """Log ratio of new rows: the mean over all critics, each less the offset of its fold."""
         here = copy.copy(self)
-        here.left, here.right = self.inputs(X, Y)
-        here.raw = None if self.raw is None else (self._tensor(X), self._tensor(Y))
+        PairCritics._keep(here, X, Y)
         rows = torch.arange(len(X), device=self.device).expand(len(self.fold_of), -1)
         name = "second" if "second" in self.network else "critic"
         raw = here._chunked(name, rows, rows).clamp(max=self.caps[:, None])
@@ -373,10 +402,13 @@ class PairCritics:
             return -torch.cat([selection(scores) for scores in held_out])
 
         def loss(rows: Tensor) -> Tensor:
-            return -objective(self.scores(rows.to(self.device)))
+            return -objective(self._training_scores(rows))
 
         rows = [r for r in self.rows["train"] for _ in range(self.n_ensemble)]
         return train(self.network, loss, validation_loss, rows, plan, rng)
+
+    def _training_scores(self, rows: Tensor) -> Scores:
+        return self.scores(rows.to(self.device))
 
 
 def _critic(
@@ -431,8 +463,12 @@ def _reference_factors(
 
 def _band(left: Tensor, right: Tensor, n_turns: int) -> Tensor:
     """Inner products of row i of `left` with rows i + 1, ..., i + n_turns of `right`, cyclic."""
+    return _open_band(left, torch.cat([right, right[:, :n_turns]], dim=1), n_turns)
+
+
+def _open_band(left: Tensor, right: Tensor, n_turns: int) -> Tensor:
+    """The same where `right` goes on for `n_turns` rows beyond those of `left`."""
     members, n, _ = left.shape
-    right = torch.cat([right, right[:, :n_turns]], dim=1)
     bands = []
     for start in range(0, n, _TABLE_ROWS):
         rows = min(_TABLE_ROWS, n - start)

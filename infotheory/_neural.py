@@ -7,11 +7,11 @@ the repeats that show what the random start is worth, are trained in one pass.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -24,6 +24,16 @@ from infotheory._validation import Variable, describe
 # Integer columns with more values than this are read as numbers, others as labels.
 _MOST_LABELS = 20
 _FEW_ROWS = 500
+_TAKE_DATASETS = (
+    "DonskerVaradhan",
+    "MINE",
+    "NWJ",
+    "TUBA",
+    "JensenShannonBound",
+    "SMILE",
+    "InfoNCE",
+    "FLO",
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,20 @@ def as_table(variable: Variable) -> np.ndarray:
     return np.hstack(parts)
 
 
+def encoder(variable: Variable) -> Callable[[np.ndarray], np.ndarray]:
+    """From raw rows (..., d) to what :func:`as_table` makes of them; unknown labels are zeros."""
+    known = [
+        labels if size else None
+        for labels, size in zip(variable.labels, variable.n_symbols, strict=True)
+    ]
+
+    def encode(raw: np.ndarray) -> np.ndarray:
+        parts = [raw[..., [j]] if k is None else raw[..., [j]] == k for j, k in enumerate(known)]
+        return np.concatenate(parts, axis=-1).astype(np.float64)
+
+    return encode
+
+
 def table_width(variable: Variable) -> int:
     """Columns of the table that stands for a variable."""
     return sum(size or 1 for size in variable.n_symbols)
@@ -68,6 +92,8 @@ class NeuralMutualInformation(MutualInformationEstimator):
     """Cross-fitted networks on paired samples: subclasses say what is trained and reported."""
 
     _accepts_labels = True
+    _takes_datasets: ClassVar[bool] = False
+    _rows_a_batch: int | None = None  # those of a loader, instead of `batch_size`
     _parameter_constraints: dict = {
         "reference": [StrOptions({"gaussian"}), None],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -101,14 +127,20 @@ class NeuralMutualInformation(MutualInformationEstimator):
         return tags
 
     def fit(
-        self, X: Any, y: Any, *, condition: Any = None, groups: Any = None
+        self, X: Any, y: Any = None, *, condition: Any = None, groups: Any = None
     ) -> NeuralMutualInformation:
         """Train the networks and evaluate each row with those that did not see it.
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
+        X : array-like of shape (n, d), torch.utils.data.Dataset or DataLoader
+            With critics (:class:`DonskerVaradhan`, :class:`MINE`, :class:`NWJ`, :class:`TUBA`,
+            :class:`JensenShannonBound`, :class:`SMILE`, :class:`InfoNCE`, :class:`FLO`) a
+            map-style dataset of pairs (x, y), for samples that do not fit in memory. Of a loader
+            the dataset, `batch_size`, `collate_fn` and the workers are used; the order of the
+            rows is not.
         y : array-like of shape (n,) or (n, e)
+            None with a dataset.
         condition : array-like of shape (n,) or (n, f), optional
             Estimate the information given this variable, as that with (y, condition) minus that
             with the condition alone, on the same folds.
@@ -119,8 +151,26 @@ class NeuralMutualInformation(MutualInformationEstimator):
         -------
         NeuralMutualInformation
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its rule, or a dataset has a row with a missing value or of
+            another shape.
+        TypeError
+            If a dataset has no row numbers or no pairs, or the estimator takes none.
+
+        Notes
+        -----
+        Of a dataset of more than 20 000 rows as many are drawn at random, the same whatever
+        `random_state`, and kept: margins, the normal reference and the selection between states of
+        training rest on them. All other rows are fetched when a batch or their held-out value
+        needs them, at most 1 024 at once, after a first pass that looks for missing values.
         """
         import_torch(type(self).__name__)
+        source = self._row_source(X, y, condition, groups)
+        if source is not None:
+            X, y = source.sample()
         x, target, given = self._check_pair(X, y, condition, discrete=None)
         self._layers()  # what cannot be is refused whatever the data are
         notes: list[str] = []
@@ -130,16 +180,20 @@ class NeuralMutualInformation(MutualInformationEstimator):
         tables = [as_table(v) for v in variables]
         self._continues = False
         rng = np.random.default_rng(local_random_state(self.random_state).randint(2**31 - 1))
-        folds = self._folds(len(x), groups, rng)
+        n = len(x) if source is None else len(source)
+        folds = self._folds(n, groups, rng)
         if self.warm_start:
             folds = self._folds_to_continue(tables, folds, groups, notes)
-        if len(x) < _FEW_ROWS:
+        if n < _FEW_ROWS:
             notes.append(
-                f"Networks want many rows: with n = {len(x)} nearest neighbours (KSG) or a normal "
+                f"Networks want many rows: with n = {n} nearest neighbours (KSG) or a normal "
                 f"law are as a rule better."
             )
         if constant:
-            result = CrossFit(0.0, np.zeros(len(x)), np.zeros(len(x)), 0.0, None, None)
+            result = CrossFit(0.0, np.zeros(n), np.zeros(n), 0.0, None, None)
+        elif source is not None and not source.fits:
+            _look_through(source, variables, notes)
+            result = self._cross_fit_rows(source, tables[0], tables[1], folds, rng)
         elif given is None:
             result = self._cross_fit(tables[0], tables[1], folds, rng)
         else:
@@ -150,6 +204,33 @@ class NeuralMutualInformation(MutualInformationEstimator):
             result = replace(result, influence=_by_group(result.influence, groups))
         self._store(result, notes)
         return self
+
+    def _row_source(self, X: Any, y: Any, condition: Any, groups: Any) -> Any:
+        """Where rows come from if it is no array."""
+        from infotheory._row_source import RowSource, holds_rows
+
+        self._rows_a_batch = None
+        if not holds_rows(X):
+            return None
+        if not self._takes_datasets:
+            raise TypeError(
+                f"{type(self).__name__} takes arrays, got a {type(X).__name__}. A Torch dataset "
+                f"is for {', '.join(_TAKE_DATASETS[:-1])} and {_TAKE_DATASETS[-1]}."
+            )
+        self._validate_params()
+        if y is not None:
+            raise ValueError(
+                "y must be None with a dataset, whose items are pairs (x, y). Write fit(dataset)."
+            )
+        for name, value in (("condition", condition), ("groups", groups)):
+            if value is not None:
+                raise ValueError(
+                    f"{name} is not possible with a dataset. Pass arrays, which may be those of "
+                    f"numpy.memmap."
+                )
+        source = RowSource(X)
+        self._rows_a_batch = source.batch_size
+        return source
 
     def _folds(self, n: int, groups: Any, rng: np.random.Generator) -> list[Fold]:
         codes = None
@@ -187,7 +268,8 @@ class NeuralMutualInformation(MutualInformationEstimator):
     ) -> list[Fold]:
         """The folds of the last fit if the sample is the same: only they keep rows unseen."""
         settings = (self.n_folds, self.validation_fraction)
-        asked = (*settings, None if groups is None else tuple(np.asarray(groups).tolist()))
+        n = sum(len(f.test) for f in folds)
+        asked = (*settings, n, None if groups is None else tuple(np.asarray(groups).tolist()))
         sample = (asked, *((t.shape, sha256(t.tobytes()).hexdigest()) for t in tables))
         last, last_folds = getattr(self, "_last_split", (None, folds))
         self._continues = last == sample
@@ -217,12 +299,18 @@ class NeuralMutualInformation(MutualInformationEstimator):
         """Train on every fold and evaluate; every neural estimator has its own."""
         raise NotImplementedError
 
+    def _cross_fit_rows(
+        self, source: Any, X: np.ndarray, Y: np.ndarray, folds: list[Fold], rng: np.random.Generator
+    ) -> CrossFit:
+        """The same with rows that are fetched; X and Y are those that stay in memory."""
+        raise NotImplementedError
+
     def _plan(self, label: str, **changes: Any) -> Any:
         from infotheory._training import Plan
 
         words = {
             "max_iter": self.max_iter,
-            "batch_size": self.batch_size,
+            "batch_size": self._rows_a_batch or self.batch_size,
             "learning_rate_init": self.learning_rate_init,
             "n_iter_no_change": self.n_iter_no_change if self.early_stopping else self.max_iter,
             "tol": self.tol,
@@ -316,6 +404,29 @@ def _dropped_constants(variables: Sequence[Variable], notes: list[str]) -> bool:
         if is_constant:
             notes.append(f"{v.name} is constant; it shares no information.")
     return any(constant)
+
+
+def _look_through(source: Any, variables: Sequence[Variable], notes: list[str]) -> None:
+    """One pass over all rows, so that what is wrong with one is said before training."""
+    unknown = 0
+    for raw in source.all_rows():
+        without = np.zeros(len(raw[0]), dtype=bool)
+        for table, variable in zip(raw, variables, strict=True):
+            for j, size in enumerate(variable.n_symbols):
+                if size:
+                    without |= ~np.isin(table[:, j], variable.labels[j])
+        unknown += int(without.sum())
+    source.encoders = tuple(encoder(v) for v in variables)
+    notes.append(
+        f"Margins, the normal reference and the choice between states of training rest on "
+        f"{len(variables[0])} of the {len(source)} rows, drawn at random; batches and the value "
+        f"on all."
+    )
+    if unknown:
+        notes.append(
+            f"{unknown} rows have labels so rare that none of those {len(variables[0])} has them: "
+            f"all such labels count as one, which can only lower the information."
+        )
 
 
 def _difference(both: CrossFit, alone: CrossFit) -> CrossFit:

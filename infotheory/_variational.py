@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -56,6 +57,7 @@ def by_partner(values: np.ndarray, shifts: np.ndarray) -> np.ndarray:
 class VariationalMutualInformation(NeuralMutualInformation):
     """Base of the bounds: a subclass says what is maximised and what is reported of a critic."""
 
+    _takes_datasets = True
     bound_: ClassVar[str] = "lower bound"
     _baseline: ClassVar[bool] = False
     _second: ClassVar[bool] = False
@@ -143,10 +145,28 @@ class VariationalMutualInformation(NeuralMutualInformation):
         self, X: np.ndarray, Y: np.ndarray, folds: list[Fold], rng: np.random.Generator
     ) -> CrossFit:
         from infotheory._critics import PairCritics
+
+        return self._train_and_evaluate(PairCritics, X, Y, folds, rng)
+
+    def _cross_fit_rows(
+        self, source: Any, X: np.ndarray, Y: np.ndarray, folds: list[Fold], rng: np.random.Generator
+    ) -> CrossFit:
+        from infotheory._streamed_critics import StreamedPairCritics
+
+        return self._train_and_evaluate(partial(StreamedPairCritics, source), X, Y, folds, rng)
+
+    def _train_and_evaluate(
+        self,
+        critics: Callable[..., Any],
+        X: np.ndarray,
+        Y: np.ndarray,
+        folds: list[Fold],
+        rng: np.random.Generator,
+    ) -> CrossFit:
         from infotheory._training import choose_device, local_seed
 
         with local_seed(int(rng.integers(2**31))):
-            stack = PairCritics(
+            stack = critics(
                 X,
                 Y,
                 folds,
@@ -165,31 +185,37 @@ class VariationalMutualInformation(NeuralMutualInformation):
             history = stack.fit(
                 self._objective(), self._selected_by, self._plan(type(self).__name__), rng
             )
+            stack.choose_caps()
             held_out = stack.evaluated(self._n_turns)
-        return self._summary(stack, folds, held_out, history, rng)
+            return self._summary(stack, folds, held_out, history, rng)
 
     def _summary(
-        self, stack: Any, folds: list[Fold], held_out: list, history: Any, rng: Any
+        self, stack: Any, folds: list[Fold], held_out: Iterable, history: Any, rng: Any
     ) -> CrossFit:
         n = sum(len(f.test) for f in folds)
         pointwise, influence = np.empty(n), np.empty(n)
-        bound = seed_variance = 0.0
-        for k, (fold, scores) in enumerate(zip(folds, held_out, strict=True)):
-            mean, share = mean_scores(scores), len(fold.test) / n
-            value = self._value(mean)
-            bound += share * value
-            log_ratio = mean.joint if mean.second is None else mean.second
-            stack.offsets[k] = float(log_ratio.mean()) - value
-            pointwise[fold.test] = log_ratio - stack.offsets[k]
+        values, each = np.zeros(len(folds)), np.zeros((len(folds), self.n_ensemble))
+        for k, rows, scores in held_out:
+            # One for all rows of a fold, or, where they are fetched, several in turn.
+            mean, part = mean_scores(scores), len(rows) / len(folds[k].test)
+            values[k] += part * self._value(mean)
+            pointwise[rows] = mean.joint if mean.second is None else mean.second
             terms = self._influence(mean)
-            influence[fold.test] = terms - terms.mean()
+            influence[rows] = terms - terms.mean()
             if self.n_ensemble > 1:
-                each = [self._value(single_scores(scores, i)) for i in range(self.n_ensemble)]
-                seed_variance += share**2 * float(np.var(each, ddof=1)) / self.n_ensemble
+                for i in range(self.n_ensemble):
+                    each[k, i] += part * self._value(single_scores(scores, i))
+        bound = seed_variance = 0.0
+        for k, (fold, value) in enumerate(zip(folds, values, strict=True)):
+            share = len(fold.test) / n
+            bound += share * float(value)
+            stack.offsets[k] = float(pointwise[fold.test].mean()) - value
+            pointwise[fold.test] -= stack.offsets[k]
+            if self.n_ensemble > 1:
+                seed_variance += share**2 * float(np.var(each[k], ddof=1)) / self.n_ensemble
         notes, correction = [], 0.0
         if stack.has_reference:
-            n_train = int(np.mean([len(f.train) for f in folds]))
-            for amount, reason in self._corrections(stack.references[0], n_train, rng):
+            for amount, reason in self._corrections(stack.references[0], stack.n_fitted, rng):
                 correction += amount
                 if abs(amount) > _WORTH_A_NOTE:
                     done = "added" if amount > 0 else "taken off"
