@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from infotheory._networks import MLP, copy_weights
 from infotheory._reference import GaussianReference, Margins, log_ratio
-from infotheory._resampling import Fold
-from infotheory._training import History, Plan, local_seed, train
+from infotheory._resampling import Fold, numbers_of_rows
+from infotheory._training import History, Plan, train
 from infotheory.functional import (
     denoising_gap,
     diffuse,
@@ -37,6 +37,7 @@ _LOWEST, _PAST_FINEST, _HIGHEST = -6.0, 6.0, 30.0
 _ROWS_PROBED = 2000
 _QUARTILE_OF_SQUARE = 0.1015  # of the square of a standard normal number
 _LARGEST_CHUNK = 2**17
+_LARGEST_NOISE = 2**22  # numbers drawn at once for new rows
 
 
 @dataclass(frozen=True)
@@ -171,19 +172,15 @@ class PairDenoisers:
         self.network = network.to(device, torch.float32)
         self.channel = channel_for(self._finest(rng, has_reference))
 
-    def coordinates(self, X: np.ndarray, Y: np.ndarray) -> Tensor:
+    def coordinates(
+        self, X: np.ndarray, Y: np.ndarray, dtype: torch.dtype = torch.float32
+    ) -> Tensor:
         """Canonical coordinates of rows under every fold's maps: (n_folds, n, d + e)."""
         tables = []
         for (on_x, on_y), reference in zip(self.margins, self.references, strict=True):
             u, v = reference.coordinates(on_x(X), on_y(Y))
             tables.append(np.hstack([u[:, : self.dim_x], v[:, : self.dim_y]]))
-        return torch.as_tensor(np.stack(tables), dtype=torch.float32, device=self.device)
-
-    def on(self, X: np.ndarray, Y: np.ndarray) -> PairDenoisers:
-        """The same denoisers on other rows."""
-        other = copy.copy(self)
-        other.rows = self.coordinates(X, Y)
-        return other
+        return torch.as_tensor(np.stack(tables), dtype=dtype, device=self.device)
 
     def start_from(self, other: PairDenoisers) -> None:
         """Take over the weights of an earlier stack of the same shape."""
@@ -198,14 +195,29 @@ class PairDenoisers:
         """Columns of either side, before any direction was lost."""
         return self._n_columns
 
-    @torch.no_grad()
     def log_ratio(self, X: np.ndarray, Y: np.ndarray, form: int, n_draws: int) -> np.ndarray:
-        """Log ratio of new rows: the mean over all folds; the same at every call."""
-        here = self.on(X, Y)
-        rows = torch.arange(len(X), device=self.device).expand(self.n_folds, -1)
-        with local_seed(0):
-            added = here.held_out(rows, n_draws)[form, :, -1].numpy()
-        return np.mean(here.reference_log_ratio() + added, axis=0)
+        """Log ratio of new rows: the mean over all folds.
+
+        The noise is a function of the row and the arithmetic double, so that a row's value does
+        not depend on the others.
+        """
+        here = copy.copy(self)
+        here.network = copy.deepcopy(self.network).double()
+        dim = self.dim_x + self.dim_y
+        size = max(1, _LARGEST_NOISE // (n_draws * dim))
+        told = []
+        for first in range(0, len(X), size):
+            x, y = X[first : first + size], Y[first : first + size]
+            here.rows = self.coordinates(x, y, torch.float64)
+            draws = numbers_of_rows(np.hstack([x, y]), n_draws * dim + 1)
+            numbers = torch.as_tensor(draws, device=self.device)
+            # The first of the normal numbers as a uniform one.
+            start = torch.special.ndtr(numbers[:, 0])
+            noise = numbers[:, 1:].unflatten(1, (n_draws, dim))
+            rows = torch.arange(len(x), device=self.device).expand(self.n_folds, -1)
+            added = here.held_out(rows, n_draws, (start, noise))[form, :, -1].numpy()
+            told.append(np.mean(here.reference_log_ratio() + added, axis=0))
+        return np.concatenate(told)
 
     def reference_log_ratio(self) -> np.ndarray:
         """The normal law's log ratio at the rows, (n_folds, n)."""
@@ -347,7 +359,9 @@ class PairDenoisers:
         return torch.cat([self.gains(*part) for part in parts], dim=1)
 
     @torch.no_grad()
-    def held_out(self, rows: Tensor, n_draws: int) -> Tensor:
+    def held_out(
+        self, rows: Tensor, n_draws: int, noises: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
         """Row means of the three forms' gains over draws: (3, n_folds, E + 1, b).
 
         Parameters
@@ -355,14 +369,20 @@ class PairDenoisers:
         rows : integer tensor of shape (n_folds, b)
         n_draws : int
             Log-SNRs a row, stratified, with fresh noise; the networks share both.
+        noises : (tensor of shape (b,), tensor of shape (b, n_draws, d + e)), optional
+            Where the log-SNRs of each row start, and its noise.
         """
         n_folds, b = rows.shape
         total = torch.zeros(3, n_folds, self.n_ensemble + 1, b, dtype=torch.float64)
-        start = torch.rand(n_folds, b, device=self.device)
+        shape = (n_folds, b, self.rows.shape[-1])
+        start = torch.rand(n_folds, b, device=self.device) if noises is None else noises[0]
         size = max(1, _LARGEST_CHUNK // len(self.fold_of))
         for draw in range(n_draws):
-            u = (start + draw / n_draws) % 1
-            noise = torch.randn(n_folds, b, self.rows.shape[-1], device=self.device)
+            u = ((start + draw / n_draws) % 1).expand(n_folds, b)
+            if noises is None:
+                noise = torch.randn(shape, device=self.device)
+            else:
+                noise = noises[1][:, draw].expand(shape)
             for some in torch.arange(b, device=self.device).split(size):
                 total[..., some.cpu()] += self._forms(rows[:, some], noise[:, some], u[:, some])
         return total / n_draws

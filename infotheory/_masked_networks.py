@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from infotheory._networks import MLP, copy_weights
-from infotheory._resampling import Fold
-from infotheory._training import History, Plan, local_seed, train
+from infotheory._resampling import Fold, numbers_of_rows
+from infotheory._training import History, Plan, train
 from infotheory.functional import masked_gap, masked_log_likelihood, subset_mask
 
 _LARGEST_CHUNK = 2**16
+_LARGEST_NOISE = 2**22  # numbers drawn at once for new rows
 # Of a symbol that has been seen n times, n + 1/2 chances: no guess is ever zero.
 _PSEUDOCOUNT = 0.5
 
@@ -111,18 +112,27 @@ class MaskedGuessers:
         seen = self._clean | (self._guessed & ~masked)
         one_hot = torch.nn.functional.one_hot(symbols, self.n_symbols) * seen[..., None]
         hidden = (self._guessed & masked)[..., None]
-        inputs = torch.cat([one_hot, hidden], dim=-1).flatten(-2).float()
+        inputs = torch.cat([one_hot, hidden], dim=-1).flatten(-2).to(self._start.dtype)
         told = self.network(inputs).unflatten(-1, (self.length, self.n_symbols))
         return (told + self._start[self.fold_of][:, None]).log_softmax(-1)
 
+    @property
+    def _n_places(self) -> int:
+        """Places that the first problem guesses."""
+        return self.length if self.problems[0][1] == "masked" else self.length_x
+
     def _masks(self, *shape: int) -> tuple[Tensor, Tensor]:
-        """Masks (..., L) over the places that the first problem guesses, and their weights."""
-        x_only = self.problems[0][1] != "masked"
-        length = self.length_x if x_only else self.length
-        n_masked = torch.randint(1, length + 1, shape, device=self.device)
-        mask = subset_mask(torch.rand(*shape, length, device=self.device), n_masked)
-        rest = torch.zeros(*shape, self.length - length, dtype=torch.bool, device=self.device)
-        return torch.cat([mask, rest], dim=-1), length / n_masked
+        """Random masks (..., L) over the places that the first problem guesses, their weights."""
+        n_masked = torch.randint(1, self._n_places + 1, shape, device=self.device)
+        order = torch.rand(*shape, self._n_places, device=self.device)
+        return self._hidden(order, n_masked)
+
+    def _hidden(self, order: Tensor, n_masked: Tensor) -> tuple[Tensor, Tensor]:
+        """Masks of the places of the smallest numbers, and their weights."""
+        mask = subset_mask(order, n_masked)
+        rest = (*order.shape[:-1], self.length - self._n_places)
+        beyond = torch.zeros(rest, dtype=torch.bool, device=self.device)
+        return torch.cat([mask, beyond], dim=-1), self._n_places / n_masked
 
     def gains(self, rows: Tensor, masked: Tensor, weight: Tensor) -> Tensor:
         """What each member adds to the log likelihood of the frequencies, (M, b)."""
@@ -168,18 +178,35 @@ class MaskedGuessers:
         return [gaps[k, :, : len(f.test)] for k, f in enumerate(self.folds)]
 
     @torch.no_grad()
-    def held_out(self, rows: Tensor, n_draws: int) -> Tensor:
+    def held_out(
+        self, rows: Tensor, n_draws: int, numbers: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
         """Row means over masks of the gap of the guesses: (n_folds, E + 1, b).
 
-        The last repeat is that of the mean of the others' probabilities. Masks are stratified by
-        how many symbols they hide, and shared by all networks.
+        The last repeat is that of the mean of the others' probabilities. All networks share the
+        masks.
+
+        Parameters
+        ----------
+        rows : integer tensor of shape (n_folds, b)
+        n_draws : int
+            Masks a row.
+        numbers : (tensor of shape (b,), tensor of shape (b, n_draws, places)), optional
+            Where the shares of hidden symbols of each row start, stratified, and what orders its
+            places; fresh masks without.
         """
         n_folds, b = rows.shape
         total = torch.zeros(n_folds, self.n_ensemble + 1, b, dtype=torch.float64)
         size = max(1, _LARGEST_CHUNK // len(self.fold_of))
         shape = (n_folds, self.n_ensemble, len(self.problems))
-        for _ in range(n_draws):
-            masks, weights = self._masks(n_folds, b)
+        for draw in range(n_draws):
+            if numbers is None:
+                masks, weights = self._masks(n_folds, b)
+            else:
+                share = (numbers[0] + draw / n_draws) % 1
+                n_masked = (share * self._n_places).long() + 1
+                masks, weights = self._hidden(numbers[1][:, draw], n_masked)
+                masks, weights = masks.expand(n_folds, -1, -1), weights.expand(n_folds, -1)
             for some in torch.arange(b, device=self.device).split(size):
                 masked, weight = masks[:, some], weights[:, some]
                 symbols = self.rows[rows[:, some]]
@@ -196,9 +223,24 @@ class MaskedGuessers:
         return total / n_draws
 
     def log_ratio(self, codes: np.ndarray, n_draws: int) -> np.ndarray:
-        """Log ratio of new rows: the mean over all folds; the same at every call."""
+        """Log ratio of new rows: the mean over all folds.
+
+        The masks are a function of the row and the arithmetic double, so that a row's value does
+        not depend on the others.
+        """
         here = copy.copy(self)
-        here.rows = torch.as_tensor(codes, device=self.device)
-        rows = torch.arange(len(codes), device=self.device).expand(self.n_folds, -1)
-        with local_seed(0):
-            return here.held_out(rows, n_draws)[:, -1].numpy().mean(axis=0)
+        here.network = copy.deepcopy(self.network).double()
+        here._start = self._start.double()
+        size = max(1, _LARGEST_NOISE // (n_draws * self._n_places))
+        told = []
+        for first in range(0, len(codes), size):
+            some = codes[first : first + size]
+            here.rows = torch.as_tensor(some, device=self.device)
+            draws = numbers_of_rows(some, n_draws * self._n_places + 1)
+            numbers = torch.as_tensor(draws, device=self.device)
+            # The first of the normal numbers as a uniform one.
+            start = torch.special.ndtr(numbers[:, 0])
+            order = numbers[:, 1:].unflatten(1, (n_draws, self._n_places))
+            rows = torch.arange(len(some), device=self.device).expand(self.n_folds, -1)
+            told.append(here.held_out(rows, n_draws, (start, order))[:, -1].numpy().mean(axis=0))
+        return np.concatenate(told)

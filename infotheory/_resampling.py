@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,13 @@ def local_random_state(random_state: Any) -> np.random.RandomState:
             f"random_state must be None, an int, a numpy.random.RandomState or a Generator, got "
             f"{random_state!r}. An int makes the result reproducible."
         ) from error
+
+
+def numbers_of_rows(rows: np.ndarray, n: int) -> np.ndarray:
+    """Standard normal numbers that each row determines alone, whatever comes with it: (rows, n)."""
+    digests = (sha256((row + 0.0).tobytes()).digest() for row in np.ascontiguousarray(rows))
+    seeds = (int.from_bytes(digest[:16], "big") for digest in digests)
+    return np.stack([np.random.default_rng(seed).standard_normal(n) for seed in seeds])
 
 
 def evaluate(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from hashlib import sha256
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from torch import Tensor
 from infotheory._denoisers import _LARGEST_CHUNK, _N_WAVES, _radius, _waves, channel_for
 from infotheory._denoisers import finest_variance as conditional_variance
 from infotheory._networks import MLP
-from infotheory._resampling import Fold
+from infotheory._resampling import Fold, numbers_of_rows
 from infotheory._sample_critics import Coordinates
 from infotheory._training import History, Plan, train
 from infotheory.functional import denoising_gap, diffuse, score_gap
@@ -276,11 +275,11 @@ class RowDenoisers:
         size = max(1, _LARGEST_NOISE // (n_draws * dim))
         told = []
         for first in range(0, len(X), size):
-            some = np.ascontiguousarray(X[first : first + size])
+            some = X[first : first + size]
             tables = np.stack([to(some) for to in self.maps])
             here.rows = torch.as_tensor(tables, dtype=torch.float64, device=self.device)
-            draws = [_numbers_of(row, n_draws * dim + 1) for row in some]
-            numbers = torch.as_tensor(np.stack(draws), device=self.device)
+            draws = numbers_of_rows(some, n_draws * dim + 1)
+            numbers = torch.as_tensor(draws, device=self.device)
             # The first of the normal numbers as a uniform one.
             start = torch.special.ndtr(numbers[:, 0])
             noise = numbers[:, 1:].unflatten(1, (n_draws, dim))
@@ -305,9 +304,3 @@ class RowDenoisers:
         d = self._n_columns
         slopes = [to(np.eye(d)) - to(np.zeros((1, d))) for to in self.maps]
         return np.stack([g @ slope.T for g, slope in zip(along, slopes, strict=True)])
-
-
-def _numbers_of(row: np.ndarray, n: int) -> np.ndarray:
-    """Standard normal numbers that the row determines."""
-    digest = sha256((row + 0.0).tobytes()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:16], "big")).standard_normal(n)

@@ -81,3 +81,22 @@ def test_fits_in_threads_are_those_one_by_one():
     together = Parallel(n_jobs=2, prefer="threads")(jobs)
     assert len(set(alone)) == 4
     assert [fit.mutual_information_ for fit in together] == alone
+
+
+@each_kind
+def test_a_new_row_has_its_value_whatever_comes_with_it(Kind):
+    x, label = sample(Kind, 80)
+    y = x[:, ::-1] if Kind is InfoSEDD else x[:, ::-1] ** 2
+    two_samples = Kind in (VariationalDivergence, DiffusionDivergence)
+    fitted = small(Kind, max_iter=20, learning_rate_init=0.02)
+    fitted.fit(x, label if two_samples else y)
+    if hasattr(fitted, "score_samples"):
+        together = fitted.score_samples(x)
+        alone = [fitted.score_samples(x[[i]])[0] for i in range(9)]
+    elif hasattr(fitted, "pointwise"):
+        together = fitted.pointwise(x, y)
+        alone = [fitted.pointwise(x[[i]], y[[i]])[0] for i in range(9)]
+    else:
+        pytest.skip("no values of new rows")
+    assert np.std(together) > 0
+    np.testing.assert_allclose(alone, together[:9], rtol=1e-5, atol=1e-5)
