@@ -45,6 +45,7 @@ def answer(
     n_jobs: int | None,
     random_state: Any,
     permuted: Any = None,
+    groups: Any = None,
 ) -> Estimate:
     check_logarithm(unit_of_estimator(estimator), base, repr(last_step(estimator)))
     check_count(
@@ -53,13 +54,18 @@ def answer(
         0,
         "Use 0 for no p-value, or 199 for a test at level 0.05.",
     )
+    if groups is not None and n_permutations:
+        raise ValueError(
+            f"n_permutations must be 0 with groups, got {n_permutations}: shuffles of single rows "
+            f"tear groups apart, and their p-value would not hold. Leave one of the two out."
+        )
     rng = local_random_state(random_state)
     X, target, given = x, y, condition
     if not takes_variables(estimator):
         X = x.values
         target, given = (v if v is None else _as_array(v) for v in (y, condition))
     if confidence_level is None:
-        estimate = point_estimate(estimator, X, target, condition=given)
+        estimate = point_estimate(estimator, X, target, condition=given, groups=groups)
     else:
         try:
             estimate = confidence_interval(
@@ -67,12 +73,13 @@ def answer(
                 X,
                 target,
                 condition=given,
+                groups=groups,
                 confidence_level=confidence_level,
                 n_jobs=n_jobs,
                 random_state=rng,
             )
         except TooFewRowsError as error:
-            estimate = point_estimate(estimator, X, target, condition=given)
+            estimate = point_estimate(estimator, X, target, condition=given, groups=groups)
             estimate = replace(estimate, notes=(*estimate.notes, f"No interval: {error}"))
     if not hasattr(last_step(estimate.estimator), f"{quantity}_"):
         raise TypeError(

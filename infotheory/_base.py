@@ -7,6 +7,7 @@ of them, those of other packages included.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,22 @@ def fitted_value(estimator: Any) -> float:
 def unit_of_estimator(estimator: Any) -> str:
     """What the value of an estimator is in: its ``unit_``, or nats if it says nothing."""
     return getattr(last_step(estimator), "unit_", "nats")
+
+
+def takes_groups(estimator: Any) -> bool:
+    """Whether ``fit`` takes ``groups``: rows that belong together and stay in one fold."""
+    return "groups" in inspect.signature(last_step(estimator).fit).parameters
+
+
+def check_takes_groups(estimator: Any, n: int) -> None:
+    """Raise unless ``fit`` takes the groups that were passed."""
+    if not takes_groups(estimator):
+        name = type(last_step(estimator)).__name__
+        raise ValueError(
+            f"groups must be None for {name}, whose fit counts every row as independent; got the "
+            f"groups of {n} rows. Leave groups out, or pass an estimator that takes them: the "
+            f"networks for mutual information, such as MINE(), and DiffusionEntropy() do."
+        )
 
 
 def check_instance(estimator: Any) -> None:

@@ -71,8 +71,9 @@ def divergence(
     Notes
     -----
     A KL divergence is infinite where P puts mass and Q none, which no sample can show; estimates
-    stay finite. Complexity as :func:`mutual_information`. Sources: Wang, Kulkarni and Verdú
-    (2009), doi:10.1109/TIT.2009.2016060; Lin (1991), doi:10.1109/18.61115.
+    stay finite. Rows are independent: no estimator here takes groups of rows. Complexity as
+    :func:`mutual_information`. Sources: Wang, Kulkarni and Verdú (2009),
+    doi:10.1109/TIT.2009.2016060; Lin (1991), doi:10.1109/18.61115.
 
     Examples
     --------

@@ -23,6 +23,7 @@ def entropy(
     X: Any,
     *,
     discrete: Any = None,
+    groups: Any = None,
     estimator: Any = "auto",
     base: float | None = None,
     confidence_level: float | None = 0.9,
@@ -40,6 +41,10 @@ def entropy(
         Which columns are symbols. None goes by dtype: booleans, integers, text and categories
         are, floating columns and times are not. Dates count as seconds since 1970 in UTC,
         durations as seconds.
+    groups : array-like of shape (n,), optional
+        Rows of one group, such as copies of one image or visits of one patient, belong together:
+        they stay in one fold and count as one for the interval. Networks take groups; nearest
+        neighbours, discrete and normal estimators do not, and say so.
     estimator : str or estimator
         "auto", "discrete", "gaussian", "neighbors", "diffusion" (networks), or an instance.
     base : float, optional
@@ -105,6 +110,7 @@ def entropy(
         0,
         n_jobs,
         random_state,
+        groups=groups,
     )
 
 
@@ -113,6 +119,7 @@ def mutual_information(
     y: Any,
     *,
     discrete: Any = None,
+    groups: Any = None,
     estimator: Any = "auto",
     base: float | None = None,
     confidence_level: float | None = 0.9,
@@ -133,6 +140,10 @@ def mutual_information(
         are, floating columns and times are not. Dates count as seconds since 1970 in UTC,
         durations as seconds. A tuple has one entry for each of X and y: None, a bool, or one
         bool a column.
+    groups : array-like of shape (n,), optional
+        Rows of one group, such as copies of one image or visits of one patient, belong together:
+        they stay in one fold and count as one for the interval. Networks take groups; nearest
+        neighbours, discrete and normal estimators do not, and say so.
     estimator : str or estimator
         "auto", "discrete", "gaussian", "ksg", "mixed-ksg", a network ("donsker-varadhan", "mine",
         "nwj", "tuba", "info-nce", "jensen-shannon", "smile", "flo", "minde", "doe", "club",
@@ -200,6 +211,7 @@ def mutual_information(
         n_jobs,
         random_state,
         max_seconds,
+        groups,
     )
 
 
@@ -209,6 +221,7 @@ def conditional_mutual_information(
     condition: Any,
     *,
     discrete: Any = None,
+    groups: Any = None,
     estimator: Any = "auto",
     base: float | None = None,
     confidence_level: float | None = 0.9,
@@ -226,6 +239,10 @@ def conditional_mutual_information(
     condition : array-like or DataFrame of shape (n,) or (n, f)
     discrete : None, bool or tuple
         As in :func:`mutual_information`, with a third entry for `condition`.
+    groups : array-like of shape (n,), optional
+        Rows of one group, such as copies of one image or visits of one patient, belong together:
+        they stay in one fold and count as one for the interval. Networks take groups; nearest
+        neighbours, discrete and normal estimators do not, and say so.
     estimator : str or estimator
         "auto", "discrete", "gaussian", "ksg", "mixed-ksg", a network by its name in
         :func:`mutual_information`, or an instance.
@@ -290,6 +307,7 @@ def conditional_mutual_information(
         n_jobs,
         random_state,
         max_seconds,
+        groups,
     )
 
 
@@ -305,6 +323,7 @@ def _paired(
     n_jobs: int | None,
     random_state: Any,
     max_seconds: float | None,
+    groups: Any,
 ) -> Estimate:
     check_base(base)
     check_seconds(max_seconds)
@@ -342,4 +361,5 @@ def _paired(
         n_jobs,
         random_state,
         permuted,
+        groups,
     )

@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from infotheory._base import (
     check_instance,
+    check_takes_groups,
     fitted_value,
     is_two_sample,
     last_step,
@@ -53,6 +54,7 @@ def confidence_interval(
     y: Any = None,
     *,
     condition: Any = None,
+    groups: Any = None,
     confidence_level: float = 0.9,
     method: str = "auto",
     n_resamples: int | None = None,
@@ -72,6 +74,10 @@ def confidence_interval(
         Second variable, or the sample label of each row for a divergence.
     condition : array-like of shape (n,) or (n, f), optional
         Third variable, for estimators that take one.
+    groups : array-like of shape (n,), optional
+        Rows of one group, such as copies of one image, belong together: they count as one for
+        the interval and stay in one fold. For estimators whose ``fit`` takes groups: the
+        networks for mutual information and :class:`DiffusionEntropy`.
     confidence_level : float
         Nominal coverage.
     method : {"auto", "analytic", "influence", "subsampling", "cross-fit"}
@@ -81,7 +87,8 @@ def confidence_interval(
         without replacement, valid for statistics whose variance falls as 1/n; drawing with
         replacement would duplicate rows, which breaks nearest neighbours. "cross-fit": the
         standard error of a cross-fitted network. "auto" takes analytic, then cross-fit, then
-        subsampling, whichever the estimator allows first.
+        subsampling, whichever the estimator allows first. With `groups` only "cross-fit" and
+        "subsampling" hold, which then draws whole groups.
     n_resamples : int, optional
         Number of subsamples; 50 when None.
     n_jobs : int, optional
@@ -100,8 +107,8 @@ def confidence_interval(
     Raises
     ------
     ValueError
-        If a parameter is out of range, the method is not offered by the estimator, or there are
-        too few rows to subsample.
+        If a parameter is out of range, the method is not offered by the estimator, its ``fit``
+        takes no groups, or there are too few rows to subsample.
 
     Notes
     -----
@@ -135,12 +142,13 @@ def confidence_interval(
             "A standard deviation of fewer values is noise; leave it None for 50.",
         )
     rng = local_random_state(random_state)
-    fitted = _fit(estimator, X, y, condition)
+    codes = None if groups is None else group_codes(groups, len(X))
+    fitted = _fit(estimator, X, y, condition, codes)
     value = fitted_value(fitted)
     last, unit = last_step(fitted), unit_of_estimator(fitted)
     notes: list[str] = list(getattr(last, "notes_", ()))
     n = len(X)
-    method = _choose_method(last, method)
+    method = _choose_method(last, method, grouped=codes is not None)
 
     bias = 0.0
     if not math.isfinite(value):
@@ -158,7 +166,8 @@ def confidence_interval(
     elif method == "influence":
         error = float(np.std(last.pointwise_, ddof=1) / math.sqrt(n))
     else:
-        error = _subsampled_error(fitted, X, y, condition, n_resamples or 50, n_jobs, rng, verbose)
+        data = (X, y, condition, codes)
+        error = _subsampled_error(fitted, data, n_resamples or 50, n_jobs, rng, verbose)
     if not math.isfinite(error):
         notes.append(
             "The standard error is not finite, so there is no interval: the estimator gave no "
@@ -203,9 +212,23 @@ def confidence_interval(
     )
 
 
-def point_estimate(estimator: Any, X: Any, y: Any = None, *, condition: Any = None) -> Estimate:
+def point_estimate(
+    estimator: Any, X: Any, y: Any = None, *, condition: Any = None, groups: Any = None
+) -> Estimate:
     """The value alone, without an interval."""
-    return _as_estimate(_fit(estimator, X, y, condition), len(X))
+    codes = None if groups is None else group_codes(groups, len(X))
+    return _as_estimate(_fit(estimator, X, y, condition, codes), len(X))
+
+
+def group_codes(groups: Any, n: int) -> np.ndarray:
+    """The group of each row as an integer."""
+    labels = describe(groups, "groups", discrete=True)
+    if len(labels) != n:
+        raise ValueError(
+            f"groups must have one entry a row of X, got {len(labels)} for {n} rows. Pass the "
+            f"group of each row."
+        )
+    return labels.codes()[0]
 
 
 def _as_estimate(fitted: Any, n_samples: int) -> Estimate:
@@ -218,17 +241,23 @@ def _as_estimate(fitted: Any, n_samples: int) -> Estimate:
     )
 
 
-def _fit(estimator: Any, X: Any, y: Any, condition: Any) -> Any:
+def _fit(estimator: Any, X: Any, y: Any, condition: Any, groups: np.ndarray | None = None) -> Any:
     check_instance(estimator)
     fitted = clone(estimator)
-    return fitted.fit(X, y) if condition is None else fitted.fit(X, y, condition=condition)
+    words = {} if condition is None else {"condition": condition}
+    if groups is not None:
+        check_takes_groups(fitted, len(groups))
+        # A pipeline wants to know which of its steps a word is for.
+        step = f"{fitted.steps[-1][0]}__" if hasattr(fitted, "steps") else ""
+        words[f"{step}groups"] = groups
+    return fitted.fit(X, y, **words)
 
 
-def _choose_method(fitted: Any, method: str) -> str:
+def _choose_method(fitted: Any, method: str, *, grouped: bool) -> str:
     offers = {
-        "analytic": hasattr(fitted, "_standard_error"),
+        "analytic": hasattr(fitted, "_standard_error") and not grouped,
         "cross-fit": hasattr(fitted, "standard_error_"),
-        "influence": hasattr(fitted, "pointwise_"),
+        "influence": hasattr(fitted, "pointwise_") and not grouped,
         "subsampling": True,
     }
     if method == "auto":
@@ -236,37 +265,46 @@ def _choose_method(fitted: Any, method: str) -> str:
     if not offers[method]:
         able = [name for name, there in offers.items() if there]
         raise ValueError(
-            f"method={method!r} is not offered by {type(fitted).__name__}; it offers "
-            f"{', '.join(able)}. Use method='auto'."
+            f"method={method!r} is not offered by {type(fitted).__name__}"
+            f"{' with groups' * grouped}; it offers {', '.join(able)}. Use method='auto'."
         )
     return method
 
 
 def _subsampled_error(
     fitted: Any,
-    X: Any,
-    y: Any,
-    condition: Any,
+    data: tuple[Any, Any, Any, np.ndarray | None],
     n_resamples: int,
     n_jobs: int | None,
     rng: np.random.RandomState,
     verbose: int,
 ) -> float:
-    n = len(X)
+    X, y, _, groups = data
+    # What is drawn: rows, or groups with all their rows.
+    n = len(X) if groups is None else int(groups.max()) + 1
+    if n < _FEWEST_ROWS:
+        raise TooFewRowsError(
+            f"n_samples = {len(X)} rows in {n} groups are too few for an interval by subsampling: "
+            f"at least {_FEWEST_ROWS} groups are needed. Pass confidence_level=None for the value "
+            f"alone, or more groups."
+        )
     # Smaller parts underestimate the error near independence, larger ones overestimate it:
     # measured for nearest neighbours at n = 1 000.
     size = max(n // 3, 10)
-    strata = describe(y, "y", discrete=True).codes()[0] if is_two_sample(fitted) else None
+    strata = None
+    if is_two_sample(fitted) and groups is None:
+        strata = describe(y, "y", discrete=True).codes()[0]
 
-    def statistic(rows: np.ndarray) -> float:
+    def statistic(drawn: np.ndarray) -> float:
+        rows = drawn if groups is None else np.flatnonzero(np.isin(groups, drawn))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            parts = (take_rows(table, rows) for table in (X, y, condition))
+            parts = (take_rows(table, rows) for table in data)
             try:
                 return fitted_value(_fit(fitted, *parts))
             except ValueError as error:
                 raise TooFewRowsError(
-                    f"n_samples = {n} rows are too few for an interval by subsampling: "
+                    f"n_samples = {len(X)} rows are too few for an interval by subsampling: "
                     f"{type(fitted).__name__} cannot be fitted to {len(rows)} of them ({error}) "
                     f"Pass confidence_level=None for the value alone, or more rows."
                 ) from error

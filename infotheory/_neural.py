@@ -201,7 +201,7 @@ class NeuralMutualInformation(MutualInformationEstimator):
             alone = self._cross_fit(tables[0], tables[2], folds, rng)
             result = _difference(both, alone)
         if groups is not None:
-            result = replace(result, influence=_by_group(result.influence, groups))
+            result = replace(result, influence=by_group(result.influence, groups))
         self._store(result, notes)
         return self
 
@@ -310,7 +310,8 @@ class NeuralMutualInformation(MutualInformationEstimator):
 
         words = {
             "max_iter": self.max_iter,
-            "batch_size": self._rows_a_batch or self.batch_size,
+            # Estimators of other quantities share this method, and know no loaders.
+            "batch_size": getattr(self, "_rows_a_batch", None) or self.batch_size,
             "learning_rate_init": self.learning_rate_init,
             "n_iter_no_change": self.n_iter_no_change if self.early_stopping else self.max_iter,
             "tol": self.tol,
@@ -372,7 +373,7 @@ class NeuralMutualInformation(MutualInformationEstimator):
         return tables[0], np.hstack(tables[1:])
 
 
-def _by_group(influence: np.ndarray, groups: Any) -> np.ndarray:
+def by_group(influence: np.ndarray, groups: Any) -> np.ndarray:
     """Influence of whole groups, on the scale of rows: copies of a row tell nothing new."""
     codes, n_groups = describe(groups, "groups", discrete=True).codes()
     return np.bincount(codes, weights=influence, minlength=n_groups) * n_groups / len(influence)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -13,8 +14,10 @@ from sklearn.preprocessing import StandardScaler
 from infotheory import (
     KSG,
     MINE,
+    DiffusionEntropy,
     GaussianEntropy,
     conditional_mutual_information,
+    confidence_interval,
     divergence,
     entropy,
     mutual_information,
@@ -43,7 +46,8 @@ class Network(BaseEstimator):
         tags.non_deterministic = self.random_state is None
         return tags
 
-    def fit(self, X, y=None, *, condition=None):
+    def fit(self, X, y=None, *, condition=None, groups=None):
+        self.groups_seen_ = groups
         setattr(self, f"{self.quantity}_", float(np.std(X)))
         self.standard_error_ = 0.1
         return self
@@ -123,3 +127,86 @@ def test_the_time_of_the_network_that_auto_takes():
 def test_the_time_of_other_estimators_is_their_own():
     with pytest.raises(ValueError, match=r"max_seconds=2 for Pipeline"):
         mutual_information(X, Y, estimator=make_pipeline(StandardScaler(), KSG()), max_seconds=2)
+
+
+# ------------------------------------------------------------------ groups
+
+GROUPS = np.arange(N) // 3
+WITH_GROUPS = {name: door for name, door in DOORS.items() if name != "divergence"}
+
+
+@pytest.mark.parametrize(("door", "data", "name", "_"), WITH_GROUPS.values(), ids=WITH_GROUPS)
+@pytest.mark.parametrize("options", [{}, BARE])
+def test_groups_reach_the_fit(door, data, name, _, options):
+    e = door(*data, estimator=Network(quantity_of(door)), groups=GROUPS, **options)
+    assert_array_equal(e.estimator.groups_seen_, GROUPS)
+    named = door(*data, estimator=Network(quantity_of(door)), groups=GROUPS.astype(str), **options)
+    assert len(np.unique(named.estimator.groups_seen_)) == N // 3
+    if door is not conditional_mutual_information:
+        piped = make_pipeline(StandardScaler(), Network(quantity_of(door)))
+        e = door(*data, estimator=piped, groups=GROUPS, **options)
+        assert_array_equal(e.estimator[-1].groups_seen_, GROUPS)
+
+
+@pytest.mark.parametrize(("door", "data", "_", "name"), WITH_GROUPS.values(), ids=WITH_GROUPS)
+def test_groups_are_refused_where_rows_are_independent(door, data, _, name):
+    kind = type(NAMES[quantity_of(door)][name]()).__name__
+    words = rf"groups must be None for {kind}, .*got the groups of 60 rows\. Leave groups out"
+    for options in ({}, BARE):
+        with pytest.raises(ValueError, match=words):
+            door(*data, estimator=name, groups=GROUPS, **options)
+    with pytest.raises(ValueError, match=r"groups must be None for \w+, whose fit counts"):
+        door(*data, groups=GROUPS)
+
+
+def test_groups_have_one_entry_a_row_and_no_permutations():
+    network = Network()
+    with pytest.raises(ValueError, match=r"groups must have one entry a row of X, got 5 for 60"):
+        mutual_information(X, Y, estimator=network, groups=GROUPS[:5])
+    with pytest.raises(ValueError, match=r"groups contains a missing label"):
+        mutual_information(X, Y, estimator=network, groups=np.where(GROUPS > 1, GROUPS, np.nan))
+    with pytest.raises(ValueError, match=r"n_permutations must be 0 with groups, got 9: shuffles"):
+        mutual_information(X, Y, estimator=network, groups=GROUPS, n_permutations=9)
+
+
+class GroupedMean(BaseEstimator):
+    """No error of its own: the interval is by subsampling."""
+
+    def fit(self, X, y=None, *, groups=None):
+        self.entropy_ = float(np.mean(X))
+        self.pointwise_ = X[:, 0]
+        return self
+
+
+def test_subsamples_keep_groups_whole():
+    rng = np.random.default_rng(0)
+    copies = 4
+    x = np.repeat(rng.normal(size=(200, 1)), copies, axis=0)
+    groups = np.repeat(np.arange(200), copies)
+    error = [
+        confidence_interval(
+            GroupedMean(), x, groups=g, n_resamples=400, random_state=0
+        ).standard_error
+        for g in (groups, None)
+    ]
+    # Copies tell nothing new: the error is that of 200 rows, and ignoring groups halves it. 400
+    # resamples know it to 1 / sqrt(800), five of which are 18 %.
+    assert error[0] == pytest.approx(x.std() / np.sqrt(200), rel=0.18)
+    assert error[1] == pytest.approx(x.std() / np.sqrt(800), rel=0.18)
+    for method in ("influence", "analytic"):
+        with pytest.raises(ValueError, match=rf"'{method}' is not offered by .* with groups"):
+            confidence_interval(GroupedMean(), x, groups=groups, method=method)
+    few = entropy(x[:40], estimator=GroupedMean(), groups=groups[:40])
+    assert few.interval is None
+    assert any("40 rows in 10 groups are too few" in note for note in few.notes)
+
+
+def test_copies_of_rows_do_not_narrow_the_error_of_networks():
+    pytest.importorskip("torch")
+    small = {"hidden_layer_sizes": (4,), "n_folds": 2, "n_ensemble": 1, "max_iter": 4}
+    x = np.repeat(RNG.normal(size=(100, 1)), 4, axis=0)
+    groups = np.repeat(np.arange(100), 4)
+    model = DiffusionEntropy(margins="raw", random_state=0, **small)
+    e = entropy(x, estimator=model, groups=groups)
+    per_group = e.estimator.pointwise_.reshape(100, 4).mean(axis=1)
+    assert e.standard_error == pytest.approx(np.std(per_group, ddof=1) / 10)

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from infotheory._base import DensityEstimator
-from infotheory._neural import NeuralMutualInformation, import_torch
+from infotheory._neural import NeuralMutualInformation, by_group, import_torch
 from infotheory._resampling import Fold, local_random_state
 from infotheory.functional import gaussian_log_density, log_det_bias, neighbors_log_density
 
@@ -199,7 +199,7 @@ class DiffusionEntropy(DensityEstimator):
             return self
         stack, history = self._train_best(values, folds, rng, notes)
         self._reference = _Reference(values, self._scale, self.margins_)
-        self._summary(values, folds, stack, notes)
+        self._summary(values, folds, stack, groups, notes)
         self._stack = stack
         self.loss_curve_ = history.loss_curve
         self.validation_scores_ = [-float(np.mean(v)) for v in history.validation]
@@ -290,7 +290,14 @@ class DiffusionEntropy(DensityEstimator):
         stack.release()
         return stack, history
 
-    def _summary(self, values: np.ndarray, folds: list[Fold], stack: Any, notes: list[str]) -> None:
+    def _summary(
+        self,
+        values: np.ndarray,
+        folds: list[Fold],
+        stack: Any,
+        groups: Any,
+        notes: list[str],
+    ) -> None:
         n = len(values)
         added, inside, variance = np.zeros(n), np.zeros(n), 0.0
         for fold, (gain, apart) in zip(folds, stack.found, strict=True):
@@ -305,7 +312,11 @@ class DiffusionEntropy(DensityEstimator):
         self.forms_ = {"gap": self.entropy_, "inside": reference - float(inside.mean())}
         pointwise = self._reference.own_log_density(values) + added
         self.pointwise_ = pointwise - pointwise.mean() - self.entropy_
-        self.standard_error_ = math.sqrt(float(np.var(pointwise, ddof=1)) / n + variance)
+        influence = pointwise - pointwise.mean()
+        if groups is not None:
+            influence = by_group(influence, groups)
+        spread = float(np.var(influence, ddof=1)) / len(influence)
+        self.standard_error_ = math.sqrt(spread + variance)
         apart = abs(self.forms_["inside"] - self.entropy_)
         if apart > max(0.1, 0.1 * abs(float(added.mean()))):
             notes.append(
