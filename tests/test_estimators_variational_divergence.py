@@ -59,6 +59,25 @@ def shifted(n=1500, shift=0.8, dim=3, seed=0):
     return two_samples(P, Q)
 
 
+def asymptotic_error(kind, p, q, n):
+    """Standard error of a divergence at its best critic, n rows from each law, by quadrature."""
+    r, middle = p / q, (p + q) / 2
+    at_p, at_q = {
+        "kl": (np.log(r), -r),
+        "reverse-kl": (-1 / r, -np.log(r)),
+        "jeffreys": (np.log(r) - 1 / r, -np.log(r) - r),
+        "js": (0.5 * np.log(p / middle), 0.5 * np.log(q / middle)),
+        "hellinger": (-0.5 / np.sqrt(r), -0.5 * np.sqrt(r)),
+        "chi2": (2 * r, -(r**2)),
+        "alpha": (-2 / np.sqrt(r), -2 * np.sqrt(r)),
+    }[kind]
+    variances = [
+        integral(law * values**2) - integral(law * values) ** 2
+        for law, values in ((p, at_p), (q, at_q))
+    ]
+    return math.sqrt(sum(variances) / n)
+
+
 @pytest.mark.parametrize("bound", ["donsker-varadhan", "nwj"])
 @pytest.mark.parametrize(
     "kind", ["kl", "reverse-kl", "jeffreys", "js", "hellinger", "chi2", "alpha"]
@@ -67,9 +86,14 @@ def test_normal_laws(kind, bound):
     if bound == "nwj" and kind not in ("kl", "reverse-kl", "jeffreys"):
         pytest.skip("one bound alone")
     fitted = VariationalDivergence(kind=kind, bound=bound, **SMALL).fit(*shifted())
-    truth = one_dimension(norm.pdf(GRID), norm.pdf(GRID, 0.8))[kind]
+    laws = norm.pdf(GRID), norm.pdf(GRID, 0.8)
+    truth = one_dimension(*laws)[kind]
     assert abs(fitted.divergence_ - truth) < 3 * fitted.standard_error_
-    assert fitted.standard_error_ < 0.4 * truth
+    # For chi2 the variance of the squared ratio hangs on its eighth moment, exp(28 * 0.64): the
+    # rows show a small part of it or, rarely, too much (over 40 samples .6 to 4.9 of the formula,
+    # half of them within 15 %). The other kinds stay within .84 to 1.46.
+    low, high = (0.5, 2.0) if kind == "chi2" else (0.8, 1.5)
+    assert low < fitted.standard_error_ / asymptotic_error(kind, *laws, 1500) < high
     ratio = fitted.score_samples(np.array([[-0.6, 0.0, 0.0], [0.4, 0.0, 0.0], [1.4, 0.0, 0.0]]))
     np.testing.assert_allclose(ratio, [0.8, 0.0, -0.8], atol=0.25)
 
@@ -88,15 +112,32 @@ def test_laplace_against_normal():
     assert 0.5 * truth < fitted.divergence_ < truth + 3 * fitted.standard_error_
 
 
-@pytest.mark.parametrize("kind", ["kl", "js", "hellinger", "wasserstein", "lipschitz-alpha"])
-def test_equal_laws(kind):
+@pytest.mark.parametrize(("kind", "share"), [("kl", 1.0), ("js", 0.25), ("hellinger", 0.25)])
+def test_equal_laws(kind, share):
     X, y = shifted(shift=0.0)
     estimate = confidence_interval(VariationalDivergence(kind=kind, **SMALL), X, y)
     low, high = estimate.interval
-    assert abs(estimate.value) < 0.05
-    # The value is a lower bound: what is above 0 is chance alone.
-    assert low <= 0.01
-    assert high >= -0.02
+    # A lower bound: what is above 0 is chance alone. What it falls short by is at most about what
+    # the normal reference loses: KL of two laws of 9 parameters each from 750 rows of each, on
+    # average 9 / 750, and a chi-square of 9 degrees beyond 28 once in a thousand.
+    assert -share * 28 / 750 < estimate.value < 3 * estimate.standard_error
+    assert low <= 0
+    assert high >= -share * 9 / 750
+
+
+@pytest.mark.parametrize("kind", ["wasserstein", "lipschitz-alpha"])
+def test_intervals_of_equal_laws_hold_zero(kind):
+    """Held-out rows make the mean of any critic zero: one interval of ten may miss it."""
+    missed = 0
+    for seed in range(8):
+        X, y = shifted(shift=0.0, seed=seed)
+        estimate = confidence_interval(VariationalDivergence(kind=kind, **SMALL), X, y)
+        low, high = estimate.interval
+        missed += not low <= 0 <= high
+        # Folds train on each other's rows, so that their values go together: root two at most.
+        assert abs(estimate.value) <= 3 * math.sqrt(2) * estimate.standard_error
+    # Three or more of eight have probability .04 where the level is exact (4 of 80 over more seeds).
+    assert missed <= 2
 
 
 def test_interval_takes_the_cross_fitted_error():
@@ -161,7 +202,11 @@ def test_lipschitz_alpha_between_distance_and_divergence():
     wide = VariationalDivergence(kind="lipschitz-alpha", lipschitz=50.0, **SLOPES).fit(X, y)
     tight = VariationalDivergence(kind="lipschitz-alpha", lipschitz=0.1, **SLOPES).fit(X, y)
     assert abs(wide.divergence_ - truth) < 3 * wide.standard_error_ + 0.02
-    assert 0.02 < tight.divergence_ < 0.1 * 0.5 + 3 * tight.standard_error_
+    # The best critic is as good as the line of slope L, L * shift - L^2 / 2, and no better than the
+    # distance allows.
+    chance = 3 * tight.standard_error_
+    assert 0.9 * (0.1 * 0.5 - 0.1**2 / 2) - chance < tight.divergence_ < 0.1 * 0.5 + chance
+    assert chance < 0.015
     assert not hasattr(wide, "score_samples")
 
 
