@@ -30,8 +30,6 @@ exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 default_role = "py:obj"
 nitpicky = False
-# Attributes of many classes have one name, such as critic_; numpydoc links it without the class.
-suppress_warnings = ["ref.python"]
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings state types and shapes
@@ -106,10 +104,16 @@ html_theme_options = {
 }
 
 
-def _skip_metadata_requests(app, what, name, obj, skip, options):
-    """Leave out set_fit_request and the like, which scikit-learn adds to every class."""
-    return skip or (name.startswith("set_") and name.endswith("_request"))
+def _skip_what_is_said(app, what, name, obj, skip, options):
+    """Leave out members that say nothing new.
+
+    These are set_fit_request and the like, which scikit-learn adds to every class, and properties
+    of fitted estimators: the class describes them as attributes, and of two classes that document
+    a ``critic_`` of their own, a third that inherits one could link to either.
+    """
+    request = name.startswith("set_") and name.endswith("_request")
+    return skip or request or (isinstance(obj, property) and name.endswith("_"))
 
 
 def setup(app):
-    app.connect("autodoc-skip-member", _skip_metadata_requests)
+    app.connect("autodoc-skip-member", _skip_what_is_said)
