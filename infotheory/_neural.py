@@ -228,7 +228,7 @@ class NeuralMutualInformation(MutualInformationEstimator):
                     f"{name} is not possible with a dataset. Pass arrays, which may be those of "
                     f"numpy.memmap."
                 )
-        source = RowSource(X)
+        source = X if isinstance(X, RowSource) else RowSource(X, int(self.verbose))
         self._rows_a_batch = source.batch_size
         return source
 
@@ -415,7 +415,7 @@ def _look_through(source: Any, variables: Sequence[Variable], notes: list[str]) 
         for table, variable in zip(raw, variables, strict=True):
             for j, size in enumerate(variable.n_symbols):
                 if size:
-                    without |= ~np.isin(table[:, j], variable.labels[j])
+                    without |= ~np.isin(table[:, j], np.asarray(variable.labels[j]))
         unknown += int(without.sum())
     source.encoders = tuple(encoder(v) for v in variables)
     notes.append(

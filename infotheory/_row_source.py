@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ _NAMES = ("x", "y")
 
 def holds_rows(data: Any) -> bool:
     """Whether rows have to be fetched from `data`."""
-    return isinstance(data, Dataset | DataLoader)
+    return isinstance(data, Dataset | DataLoader | RowSource)
 
 
 class RowSource:
@@ -42,9 +42,12 @@ class RowSource:
     ----------
     data : Dataset or DataLoader
         Map-style: with a length, and a pair (x, y) at each number below it.
+    verbose : int
+        1 shows how far passes over all rows are.
     """
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Any, verbose: int = 0) -> None:
+        self._verbose = verbose
         loader = data if isinstance(data, DataLoader) else None
         dataset = data if loader is None else loader.dataset
         if isinstance(dataset, IterableDataset) or not (
@@ -101,25 +104,32 @@ class RowSource:
         place = np.minimum(place, len(self.sampled) - 1)
         return place[self.sampled[place] == rows]
 
-    def tables(self, requests: Iterable[np.ndarray]) -> Iterator[Pair]:
+    def tables(self, requests: Iterable[np.ndarray]) -> Generator[Pair]:
         """As :meth:`fetched`, as tables of numbers."""
         of_x, of_y = self.encoders
         for x, y in self.fetched(requests):
             yield of_x(x), of_y(y)
 
-    def all_rows(self) -> Iterator[Pair]:
+    def all_rows(self) -> Generator[Pair]:
         """Every row in order, some at a time."""
         starts = range(0, len(self), ROWS_AT_ONCE)
-        return self.fetched(np.arange(i, min(i + ROWS_AT_ONCE, len(self))) for i in starts)
+        chunks = (np.arange(i, min(i + ROWS_AT_ONCE, len(self))) for i in starts)
+        yield from self.progress(self.fetched(chunks), "reading", len(starts))
 
-    def fetched(self, requests: Iterable[np.ndarray]) -> Iterator[Pair]:
+    def progress(self, steps: Iterable[Any], label: str, total: int) -> Iterable[Any]:
+        """The steps, with a bar if asked."""
+        from tqdm.auto import tqdm
+
+        return tqdm(steps, total=total, desc=label, disable=self._verbose < 1, leave=False)
+
+    def fetched(self, requests: Iterable[np.ndarray]) -> Generator[Pair]:
         """x and y at each request's row numbers, of any shape, with the columns as last axis.
 
         Workers read ahead, so that requests are asked for before their turn.
         """
         waiting: deque[tuple[np.ndarray, int]] = deque()
 
-        def pieces() -> Iterator[list[int]]:
+        def pieces() -> Generator[list[int]]:
             for rows in requests:
                 distinct, place = np.unique(rows, return_inverse=True)
                 parts = np.array_split(distinct, math.ceil(len(distinct) / ROWS_AT_ONCE))
@@ -137,7 +147,7 @@ class RowSource:
                 there = []
                 yield x[place], y[place]
 
-    def _read(self, pieces: Iterator[list[int]]) -> Iterator[Any]:
+    def _read(self, pieces: Generator[list[int]]) -> Generator[Any]:
         if not self._workers:
             for rows in pieces:
                 yield self._pieces.__getitems__(rows)
@@ -275,7 +285,7 @@ def _as_array(values: Any) -> np.ndarray:
 
 def _stacked(values: Sequence[Any], name: str, rows: list[int]) -> np.ndarray:
     if all(isinstance(v, torch.Tensor) and v.shape == values[0].shape for v in values):
-        return _as_array(torch.stack(values))
+        return _as_array(torch.stack(list(values)))
     arrays = []
     for value, row in zip(values, rows, strict=True):
         try:

@@ -49,7 +49,7 @@ class StreamedPairCritics(PairCritics):
                 f"in memory to some part of the split, which needs 2. Raise validation_fraction "
                 f"or lower n_folds."
             )
-        self._source: RowSource | None = source
+        self._source = source
         # While rows are evaluated, as many again as stay in memory.
         self._at_once = len(X)
         self._fetched: Iterator[tuple[np.ndarray, np.ndarray]] = iter(())
@@ -115,7 +115,7 @@ class StreamedPairCritics(PairCritics):
             for p, _ in self._places(block, n_turns)
         )
         with closing(self._source.tables(requests)) as tables:
-            for block in blocks:
+            for block in self._source.progress(blocks, "evaluation", len(blocks)):
                 scores = self._block(block, n_turns, tables)
                 yield from zip(range(len(block)), block, scores, strict=True)
 
@@ -176,4 +176,5 @@ class StreamedPairCritics(PairCritics):
     def release(self) -> None:
         """Forget the rows and where they came from."""
         super().release()
-        self._source, self._fetched = None, iter(())
+        del self._source
+        self._fetched = iter(())
