@@ -157,7 +157,9 @@ class WassersteinDependency(NeuralMutualInformation):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> WassersteinDependency:  # pyright: ignore
+    def fit(  # pyright: ignore
+        self, X: Any, y: Any = None, *, groups: Any = None
+    ) -> WassersteinDependency:
         """Train the critics and evaluate each row with those that did not see it.
 
         Parameters
