@@ -18,7 +18,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from infotheory._base import MutualInformationEstimator
-from infotheory._interrupts import Watch
 from infotheory._resampling import Fold, cross_fit_folds, local_random_state
 from infotheory._validation import Variable, describe
 
@@ -198,9 +197,7 @@ class NeuralMutualInformation(MutualInformationEstimator):
         elif given is None:
             result = self._cross_fit(tables[0], tables[1], folds, rng)
         else:
-            watch = Watch()
             both = self._cross_fit(tables[0], np.hstack(tables[1:]), folds, rng)
-            watch.stop("A difference of two informations")
             alone = self._cross_fit(tables[0], tables[2], folds, rng)
             result = _difference(both, alone)
         if groups is not None:
@@ -437,9 +434,6 @@ def _difference(both: CrossFit, alone: CrossFit) -> CrossFit:
     pointwise = None
     if both.pointwise is not None and alone.pointwise is not None:
         pointwise = both.pointwise - alone.pointwise
-    # What the history of the first part alone would not say.
-    ended_early = alone.history is not None and alone.history.stopped == "interrupted"
-    interrupted = alone.history.notes() if ended_early else []
     return CrossFit(
         both.value - alone.value,
         pointwise,
@@ -447,6 +441,6 @@ def _difference(both: CrossFit, alone: CrossFit) -> CrossFit:
         both.seed_variance + alone.seed_variance,
         (both.model, alone.model),
         both.history,
-        tuple(dict.fromkeys((*both.notes, *alone.notes, *interrupted))),
+        (*both.notes, *alone.notes),
         None if both.bound is None or alone.bound is None else both.bound - alone.bound,
     )
