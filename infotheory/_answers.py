@@ -15,6 +15,7 @@ from infotheory._inference import (
     permutation_test,
     point_estimate,
 )
+from infotheory._interrupts import Watch
 from infotheory._resampling import local_random_state
 from infotheory._validation import Variable, check_count
 
@@ -60,6 +61,7 @@ def answer(
             f"tear groups apart, and their p-value would not hold. Leave one of the two out."
         )
     rng = local_random_state(random_state)
+    watch = Watch()
     X, target, given = x, y, condition
     if not takes_variables(estimator):
         X = x.values
@@ -87,7 +89,9 @@ def answer(
             f"not. Pass one that estimates {quantity.replace('_', ' ')}; for the information by an "
             f"entropy estimator use EntropySum(estimator)."
         )
-    if n_permutations:
+    if n_permutations and watch.interrupted:
+        notes = [*notes, "No p-value: training was interrupted, and no permutation was begun."]
+    elif n_permutations:
         if permuted is not None and type(permuted) is not type(estimator):
             notes = [*notes, f"The p-value is by permutation of {type(permuted).__name__}."]
         tested = permutation_test(

@@ -20,6 +20,7 @@ from infotheory._base import (
     unit_of_estimator,
 )
 from infotheory._estimate import Estimate, check_confidence_level, normal_interval
+from infotheory._interrupts import Watch
 from infotheory._resampling import (
     evaluate,
     local_random_state,
@@ -143,6 +144,7 @@ def confidence_interval(
         )
     rng = local_random_state(random_state)
     codes = None if groups is None else group_codes(groups, len(X))
+    watch = Watch()
     fitted = _fit(estimator, X, y, condition, codes)
     value = fitted_value(fitted)
     last, unit = last_step(fitted), unit_of_estimator(fitted)
@@ -153,6 +155,9 @@ def confidence_interval(
     bias = 0.0
     if not math.isfinite(value):
         notes.append("The estimate is not finite, so there is no interval around it.")
+        return Estimate(value, unit=unit, n_samples=n, estimator=fitted, notes=tuple(notes))
+    if watch.interrupted and method == "subsampling":
+        notes.append("There is no interval: the fit was interrupted, and no other was begun.")
         return Estimate(value, unit=unit, n_samples=n, estimator=fitted, notes=tuple(notes))
     if n < _FEWEST_ROWS and method != "cross-fit":
         raise TooFewRowsError(
@@ -360,6 +365,8 @@ def permutation_test(
     ------
     ValueError
         If `n_permutations` is less than 1, or the estimator cannot be fitted to the data.
+    KeyboardInterrupt
+        If a fit was interrupted, also one of a network, which alone would keep its best weights.
 
     Notes
     -----
@@ -384,7 +391,9 @@ def permutation_test(
         "Use 199 for a test at level 0.05 or 999 at level 0.01.",
     )
     rng = local_random_state(random_state)
+    watch = Watch()
     fitted = _fit(estimator, X, y, condition)
+    watch.stop("The permutation test")
     value = fitted_value(fitted)
     if hasattr(last_step(fitted), "entropy_"):
         raise ValueError(
@@ -400,6 +409,7 @@ def permutation_test(
         discrete = None if getattr(last_step(fitted), "_accepts_labels", True) else False
         left, right, shuffles = _conditional_null(X, y, condition, discrete, n_permutations, rng)
         observed = fitted_value(_fit(fitted, left, right, condition))
+        watch.stop("The permutation test")
 
     def statistic(rows: np.ndarray) -> float:
         with warnings.catch_warnings():

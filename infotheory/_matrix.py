@@ -14,6 +14,7 @@ from infotheory._answers import each_argument
 from infotheory._base import unit_of_estimator
 from infotheory._estimate import check_base, unit_of
 from infotheory._functions import entropy, mutual_information
+from infotheory._interrupts import Watch
 from infotheory._resampling import local_random_state
 from infotheory._validation import Variable, check_same_length, describe
 
@@ -186,10 +187,12 @@ def mutual_information_matrix(
         pairs = list(product(range(len(rows)), range(len(columns))))
     seeds = local_random_state(random_state).randint(2**31 - 1, size=len(pairs))
 
+    watch = Watch()
+
     def estimate(i: int, j: int, seed: int) -> Any:
         if y is None and i == j:
             return None
-        return mutual_information(
+        told = mutual_information(
             rows[i][1],
             columns[j][1],
             estimator=estimator,
@@ -198,6 +201,8 @@ def mutual_information_matrix(
             n_permutations=n_permutations,
             random_state=int(seed),
         )
+        watch.stop("The matrix")
+        return told
 
     arguments: Any = list(zip(pairs, seeds, strict=True))
     if verbose:

@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from infotheory._base import MutualInformationEstimator
+from infotheory._interrupts import Watch
 from infotheory._resampling import Fold, cross_fit_folds, local_random_state
 from infotheory._validation import Variable, describe
 
@@ -197,7 +198,9 @@ class NeuralMutualInformation(MutualInformationEstimator):
         elif given is None:
             result = self._cross_fit(tables[0], tables[1], folds, rng)
         else:
+            watch = Watch()
             both = self._cross_fit(tables[0], np.hstack(tables[1:]), folds, rng)
+            watch.stop("A difference of two informations")
             alone = self._cross_fit(tables[0], tables[2], folds, rng)
             result = _difference(both, alone)
         if groups is not None:
@@ -434,6 +437,9 @@ def _difference(both: CrossFit, alone: CrossFit) -> CrossFit:
     pointwise = None
     if both.pointwise is not None and alone.pointwise is not None:
         pointwise = both.pointwise - alone.pointwise
+    # What the history of the first part alone would not say.
+    last = alone.history
+    interrupted = last.notes() if last is not None and last.stopped == "interrupted" else []
     return CrossFit(
         both.value - alone.value,
         pointwise,
@@ -441,6 +447,6 @@ def _difference(both: CrossFit, alone: CrossFit) -> CrossFit:
         both.seed_variance + alone.seed_variance,
         (both.model, alone.model),
         both.history,
-        (*both.notes, *alone.notes),
+        (*both.notes, *alone.notes, *interrupted),
         None if both.bound is None or alone.bound is None else both.bound - alone.bound,
     )

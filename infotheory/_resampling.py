@@ -12,6 +12,8 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils import check_random_state
 
+from infotheory._interrupts import Watch
+
 
 def local_random_state(random_state: Any) -> np.random.RandomState:
     """As scikit-learn reads it, but None draws fresh entropy: no global generator advances."""
@@ -46,16 +48,24 @@ def evaluate(
 ) -> np.ndarray:
     """``statistic`` at each argument, in order, in threads, with a progress bar if asked.
 
-    Threads rather than processes: the kernels underneath release the interpreter lock, and
-    nothing has to be copied or pickled.
+    An interrupt ends all of it, also one that the training of a network caught. Threads rather
+    than processes: the kernels underneath release the interpreter lock, and nothing has to be
+    copied or pickled.
     """
     if verbose:
         from tqdm import tqdm
 
         arguments = tqdm(arguments, total=total, desc=label, leave=False)
+    watch = Watch()
+
+    def watched(argument: Any) -> float:
+        value = statistic(argument)
+        watch.stop(f"The loop over {label or 'fits'}")
+        return value
+
     if n_jobs in (None, 1):
-        return np.array([statistic(a) for a in arguments], dtype=float)
-    results = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(statistic)(a) for a in arguments)
+        return np.array([watched(a) for a in arguments], dtype=float)
+    results = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(watched)(a) for a in arguments)
     return np.array(results, dtype=float)
 
 

@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from infotheory._interrupts import catch
+
 Loss = Callable[[Tensor], Tensor]
 # Torch has one generator for all threads: who draws from it holds this for as long.
 _DRAWING = RLock()
@@ -291,6 +293,7 @@ def train(
                     break
     except KeyboardInterrupt:
         history.stopped = "interrupted"
+        catch()
     finally:
         progress.close()
     _copy_where(torch.ones(len(lowest), dtype=torch.bool, device=best[0].device), parameters, best)

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from infotheory._base import EntropyEstimator, MutualInformationEstimator
+from infotheory._interrupts import Watch
 from infotheory._validation import Variable, joined
 
 
@@ -80,7 +81,9 @@ class EntropySum(MutualInformationEstimator):
             )
         notes: list[str] = []
         value = 0.0
+        watch = Watch()
         for sign, variable in terms:
+            watch.stop("The sum of entropies")
             fitted = self._entropy(variable)
             value += sign * float(fitted.entropy_)
             notes += [note for note in getattr(fitted, "notes_", ()) if note not in notes]

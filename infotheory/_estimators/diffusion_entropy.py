@@ -252,6 +252,12 @@ class DiffusionEntropy(DensityEstimator):
             told -= _WORTH_RANKS * values.shape[1] * (kind == "ranks")
             if not fitted[0] or told > best:
                 best, fitted, self.margins_ = told, (stack, history), kind
+            if history.stopped == "interrupted" and len(kinds) > 1:
+                notes.append(
+                    "Training was interrupted, so that margins of both kinds were not compared in "
+                    "full; margins='raw' or 'ranks' trains one kind alone."
+                )
+                break
         return fitted
 
     def _train(

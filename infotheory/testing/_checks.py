@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from unittest import SkipTest
 
+from infotheory._interrupts import Watch
+
 from ._accuracy_checks import ACCURACY_CHECKS
 from ._contract_checks import CONTRACT_CHECKS
 from ._global_state import global_state_restored
@@ -168,10 +170,12 @@ def check_information_estimator(
     """
     expected = dict(expected_failures or {})
     _refuse_unknown(expected)
+    watch = Watch()
     with global_state_restored():
         subject = examine(estimator, random_state=random_state, laws=laws, tolerance=tolerance)
     results = []
     for name in _ALL:
+        watch.stop("The checks")
         try:
             _run(name, subject)
         except SkipTest as reason:

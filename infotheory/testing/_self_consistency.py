@@ -14,6 +14,7 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 
 from infotheory._base import DivergenceEstimator, EntropyEstimator, last_step
+from infotheory._interrupts import Watch
 from infotheory._resampling import local_random_state
 from infotheory._validation import check_count
 
@@ -322,11 +323,13 @@ def _estimate(
         seeds = [n for n in free if n == "random_state" or n.endswith("__random_state")]
         if seeds:
             fresh.set_params(**dict.fromkeys(seeds, seed))
+    watch = Watch()
     try:
         fresh.fit(data.X, data.y, **_groups_for(fresh, data.groups))
     except Exception as error:
         error.add_note(f"Raised by {law} with {r} rows: X {data.X.shape}, y {data.y.shape}.")
         raise
+    watch.stop("The checks")
     last = last_step(fresh)
     if not hasattr(last, "mutual_information_"):
         raise TypeError(_not_an_information(estimator))

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from infotheory._interrupts import Watch
+
 from ._laws import claimed_laws
 from ._problems import Problem, Rows, standard_problem
 
@@ -59,7 +61,10 @@ class Subject:
 
     def fit(self, X: Any, y: Any = None) -> Any:
         """A fitted clone with a fixed random state."""
-        return prepared(self.estimator, self.random_state).fit(X, y)
+        watch = Watch()
+        fitted = prepared(self.estimator, self.random_state).fit(X, y)
+        watch.stop("The checks")
+        return fitted
 
     def value(self, X: Any, y: Any = None) -> float:
         """The estimate from X and y."""
