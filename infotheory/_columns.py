@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import numbers
+import sys
 from typing import Any
 
 import array_api_compat
@@ -53,8 +54,20 @@ def are_categories(raw: Any, n_columns: int) -> list[bool]:
     return [_is_category(raw)] * n_columns
 
 
+def is_dataset(raw: Any) -> bool:
+    """Whether `raw` is a Torch dataset or loader, whose rows are not in memory."""
+    data = sys.modules.get("torch.utils.data")
+    return data is not None and isinstance(raw, (data.Dataset, data.DataLoader))
+
+
 def as_columns(raw: Any, name: str, *, allow_1d: bool) -> list[np.ndarray]:
     """One 1-D NumPy array a column, each with its natural dtype."""
+    if is_dataset(raw):
+        raise TypeError(
+            f"{name} must be an array here, got a {type(raw).__name__}, whose rows are not in "
+            f"memory. Pass the rows as an array, or estimate mutual information by critics that "
+            f"learn from batches: DonskerVaradhan().fit(dataset) with items (x, y)."
+        )
     if raw is None:
         rule = "requires y to be passed, but the target y is None" if name == "y" else "needs it"
         raise ValueError(

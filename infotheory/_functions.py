@@ -7,8 +7,10 @@ from typing import Any
 from sklearn.utils import get_tags
 
 from infotheory._answers import answer, each_argument
+from infotheory._columns import is_dataset
 from infotheory._estimate import Estimate, check_base
 from infotheory._estimators.automatic import (
+    NAMES,
     choose_entropy,
     choose_mutual_information,
     named,
@@ -116,7 +118,7 @@ def entropy(
 
 def mutual_information(
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     discrete: Any = None,
     groups: Any = None,
@@ -132,7 +134,9 @@ def mutual_information(
 
     Parameters
     ----------
-    X : array-like or DataFrame of shape (n,) or (n, d)
+    X : array-like or DataFrame of shape (n,) or (n, d), torch.utils.data.Dataset or DataLoader
+        A dataset of pairs (x, y), for rows that do not fit in memory, needs an `estimator` with
+        critics, such as "donsker-varadhan", and neither `y`, `discrete` nor `n_permutations`.
     y : array-like or DataFrame of shape (n,) or (n, e)
         Row i belongs to row i of X.
     discrete : None, bool or tuple
@@ -327,6 +331,25 @@ def _paired(
 ) -> Estimate:
     check_base(base)
     check_seconds(max_seconds)
+    if is_dataset(X):
+        others = {"y": y, "condition": condition, "groups": groups, "discrete": discrete}
+        _refuse_beside_dataset({**others, "n_permutations": n_permutations or None})
+        random_state = local_random_state(random_state)
+        chosen = _for_dataset(estimator, random_state.randint(2**31 - 1), max_seconds)
+        rows = _as_source(X, chosen)
+        return answer(
+            "mutual_information",
+            chosen,
+            rows,
+            None,
+            None,
+            [],
+            base,
+            confidence_level,
+            0,
+            n_jobs,
+            random_state,
+        )
     raw = {"X": X, "y": y} if condition is None else {"X": X, "y": y, "condition": condition}
     masks = each_argument(discrete, len(raw))
     variables = [
@@ -363,3 +386,36 @@ def _paired(
         permuted,
         groups,
     )
+
+
+def _refuse_beside_dataset(others: dict[str, Any]) -> None:
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} must be left out with a dataset, whose items are pairs (x, y) and whose "
+                f"types say what are labels. Pass arrays where {name} is needed."
+            )
+
+
+def _for_dataset(estimator: Any, seed: int, max_seconds: float | None) -> Any:
+    """The estimator if it learns from batches."""
+    able = [
+        name
+        for name, kind in NAMES["mutual_information"].items()
+        if getattr(kind, "_takes_datasets", False)
+    ]
+    if not (isinstance(estimator, str) and estimator == "auto"):
+        chosen = named("mutual_information", estimator, random_state=seed)
+        if getattr(chosen, "_takes_datasets", False):
+            return within_seconds("mutual_information", chosen, max_seconds)
+    raise TypeError(
+        f"estimator must learn from batches with a dataset, got {estimator!r}, which needs all "
+        f"rows in memory. Pass one of {', '.join(able)}, or an instance."
+    )
+
+
+def _as_source(data: Any, estimator: Any) -> Any:
+    """Rows of a dataset, counted one by one also where a loader counts batches."""
+    from infotheory._row_source import RowSource
+
+    return RowSource(data, int(estimator.verbose))

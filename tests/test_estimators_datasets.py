@@ -23,6 +23,7 @@ from torch.utils.data import (  # noqa: E402
 from infotheory import (  # noqa: E402
     CLUB,
     FLO,
+    KSG,
     MINDE,
     MINE,
     NWJ,
@@ -36,6 +37,8 @@ from infotheory import (  # noqa: E402
     WassersteinDependency,
     _row_source,
     _streamed_critics,
+    entropy,
+    mutual_information,
 )
 
 BOUNDS = [DonskerVaradhan, MINE, NWJ, TUBA, JensenShannonBound, SMILE, InfoNCE, FLO]
@@ -415,3 +418,41 @@ def test_too_few_rows_in_the_sample(little_memory):
 def test_other_networks_name_those_that_take_datasets(Other):
     with pytest.raises(TypeError, match=r"DonskerVaradhan, MINE, .* and FLO"):
         Other().fit(tensors(*normal_pair(60)))
+
+
+# Doors.
+
+
+def test_the_door_takes_a_dataset():
+    x, y = normal_pair()
+    expected = mutual_information(x, y, estimator=small(), random_state=0)
+    data = tensors(x, y)
+    for rows in (data, DataLoader(data, batch_size=256)):
+        told = mutual_information(rows, estimator=small(), random_state=0)
+        assert (told.value, told.interval, told.n_samples) == (
+            expected.value,
+            expected.interval,
+            600,
+        )
+    assert mutual_information(
+        data, estimator=small(), confidence_level=None
+    ).value == pytest.approx(expected.value, abs=1e-9)
+
+
+@pytest.mark.parametrize("estimator", ["auto", "ksg", KSG(), "minde"])
+def test_the_door_names_estimators_that_take_datasets(estimator):
+    with pytest.raises(TypeError, match=r"donsker-varadhan, mine, .*flo"):
+        mutual_information(tensors(*normal_pair(60)), estimator=estimator)
+
+
+def test_what_a_door_cannot_do_with_a_dataset():
+    x, y = normal_pair(60)
+    data = tensors(x, y)
+    for words in ({"y": y}, {"discrete": True}, {"groups": y[:, 0]}, {"n_permutations": 9}):
+        with pytest.raises(ValueError, match=f"{next(iter(words))} must be left out"):
+            mutual_information(data, estimator=small(), **words)
+    for call in (lambda: entropy(data), lambda: KSG().fit(data, y), lambda: KSG().fit(x, data)):
+        with pytest.raises(TypeError, match="rows are not in memory"):
+            call()
+    with pytest.raises(TypeError, match="rows are not in memory"):
+        small().fit(data).pointwise(data, None)
