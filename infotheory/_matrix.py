@@ -115,10 +115,12 @@ def mutual_information_matrix(
     y: Any = None,
     *,
     discrete: Any = None,
+    groups: Any = None,
     estimator: Any = "auto",
     base: float | None = None,
     confidence_level: float | None = 0.9,
     n_permutations: int = 0,
+    max_seconds: float | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
     verbose: int = 0,
@@ -133,6 +135,8 @@ def mutual_information_matrix(
     discrete : None, bool, sequence of bool or tuple
         Which columns are symbols. None goes by dtype. With `y`, a tuple has one entry for each
         of X and y: None, a bool, or one bool a column.
+    groups : array-like of shape (n,), optional
+        Rows that belong together, as in :func:`mutual_information`.
     estimator : str or estimator
         As in :func:`mutual_information`; "auto" chooses for each pair.
     base : float, optional
@@ -141,6 +145,8 @@ def mutual_information_matrix(
         Level of the intervals; None for bare numbers.
     n_permutations : int
         Permutations a pair for a p-value of independence; 0 for none.
+    max_seconds : float, optional
+        Time for training a network, for each pair; as in :func:`mutual_information`.
     n_jobs : int, optional
         Threads over pairs.
     random_state : int, RandomState or None
@@ -195,10 +201,12 @@ def mutual_information_matrix(
         told = mutual_information(
             rows[i][1],
             columns[j][1],
+            groups=groups,
             estimator=estimator,
             base=base,
             confidence_level=confidence_level,
             n_permutations=n_permutations,
+            max_seconds=max_seconds,
             random_state=int(seed),
         )
         watch.stop("The matrix")

@@ -21,6 +21,7 @@ from infotheory import (
     divergence,
     entropy,
     mutual_information,
+    mutual_information_matrix,
 )
 from infotheory._estimators.automatic import NAMES
 
@@ -210,3 +211,21 @@ def test_copies_of_rows_do_not_narrow_the_error_of_networks():
     e = entropy(x, estimator=model, groups=groups)
     per_group = e.estimator.pointwise_.reshape(100, 4).mean(axis=1)
     assert e.standard_error == pytest.approx(np.std(per_group, ddof=1) / 10)
+
+
+def test_the_matrix_passes_both_on_to_every_pair():
+    seen = []
+
+    class Seen(Network):
+        def fit(self, X, y=None, *, groups=None):
+            seen.append((self.max_seconds, len(np.unique(groups))))
+            return super().fit(X, y)
+
+    mutual_information_matrix(
+        np.column_stack([X, Y]), Z, estimator=Seen(), max_seconds=3, groups=GROUPS
+    )
+    assert seen == [(3, N // 3)] * 2
+    with pytest.raises(ValueError, match=r"max_seconds=3 for KSG"):
+        mutual_information_matrix(np.column_stack([X, Y]), estimator="ksg", max_seconds=3)
+    with pytest.raises(ValueError, match=r"groups must be None for KSG"):
+        mutual_information_matrix(np.column_stack([X, Y]), groups=GROUPS)
