@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from infotheory._features import features_of_pairs
 from infotheory._networks import (
     MLP,
     BilinearCritic,
@@ -111,15 +112,6 @@ class HeldOut(NamedTuple):
     second: Tensor | None = None
 
 
-def features(coordinates: np.ndarray, log_length: np.ndarray) -> np.ndarray:
-    """Coordinates, lengths, and sizes without sign: what heavy tails, rings and shells need."""
-    d = max(coordinates.shape[1], 1)  # a fold in which a variable is constant has none
-    square = np.sum(coordinates**2, axis=1, keepdims=True)
-    radius = np.log1p(square) - math.log1p(d)
-    size = np.tanh(np.abs(coordinates))
-    return np.hstack([coordinates, radius, square / (2 * d) - 0.5, log_length, size])
-
-
 class PairCritics:
     """A stack of critics: one a fold and seed, on coordinates of that fold.
 
@@ -204,8 +196,8 @@ class PairCritics:
         maps = zip(pairs, self.margins, self.references, strict=True)
         for (X, Y), (on_x, on_y), reference in maps:
             u, v = reference.coordinates(on_x(X), on_y(Y))
-            left.append(features(u, on_x.log_length(X)))
-            right.append(features(v, on_y.log_length(Y)))
+            left.append(features_of_pairs(u, on_x.log_length(X)))
+            right.append(features_of_pairs(v, on_y.log_length(Y)))
             if self.has_reference:
                 factors.append(_reference_factors(u, v, reference.quadratic()))
         of_x, of_y = zip(*factors, strict=True) if factors else ((), ())

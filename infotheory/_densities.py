@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from infotheory._features import features_of_givens
 from infotheory._networks import MLP, copy_weights
 from infotheory._reference import choose_references
 from infotheory._resampling import Fold
@@ -124,7 +125,7 @@ class ConditionalDensities:
         left, right = [], []
         for (on_x, on_y), reference in zip(self.margins, self.references, strict=True):
             u, v = reference.coordinates(on_x(X), on_y(Y))
-            left.append(_features(u))
+            left.append(features_of_givens(u))
             right.append(Y if self.family == "categorical" else v)
         return self._stacked(left), self._stacked(right)
 
@@ -253,12 +254,6 @@ class ConditionalDensities:
 
         rows = [f.train for f in self.folds for _ in range(self.n_ensemble)]
         return train(self.network, loss, validation_loss, rows, plan, rng)
-
-
-def _features(u: np.ndarray) -> np.ndarray:
-    """Coordinates, their length, and their sizes: spreads that grow with x depend on these."""
-    radius = np.log1p(np.sum(u * u, axis=1, keepdims=True)) - np.log1p(u.shape[1])
-    return np.hstack([u, radius, np.tanh(np.abs(u))])
 
 
 def mixture(log_densities: Tensor) -> np.ndarray:

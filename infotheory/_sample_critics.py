@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from infotheory._features import features_of_samples
 from infotheory._lipschitz import excess, largest_slope
 from infotheory._networks import MLP
 from infotheory._reference import Margins
@@ -171,7 +172,7 @@ class SampleCritics:
                 centre, scale = self._scales[k]
                 tables.append((orbit - centre) / scale)
                 continue
-            tables.append(np.stack([_features(self._maps[k](rows)) for rows in orbit]))
+            tables.append(np.stack([features_of_samples(self._maps[k](rows)) for rows in orbit]))
             if self.has_reference:
                 start[k] = self._ratio(self._maps[k], orbit)
         width = max(t.shape[-1] for t in tables)
@@ -265,10 +266,3 @@ def _centre_and_scale(orbit: np.ndarray, fold: TwoFolds) -> tuple[np.ndarray, fl
     rows = np.concatenate([fold.p.train, fold.q.train])
     centre = orbit[:, rows].mean(axis=(0, 1))
     return centre, float(np.sqrt(np.mean((orbit[:, rows] - centre) ** 2))) or 1.0
-
-
-def _features(u: np.ndarray) -> np.ndarray:
-    """Coordinates, their length, sizes and squares: log ratios of tails grow as these do."""
-    square, size = u * u, np.abs(u)
-    radius = np.log1p(square.sum(axis=1, keepdims=True)) - np.log1p(u.shape[1])
-    return np.hstack([u, radius, np.tanh(size), size, square / 4])
