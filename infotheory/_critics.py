@@ -170,6 +170,9 @@ class PairCritics:
         # Beyond the values at selection rows drawn together a critic extrapolates, and a few such
         # pairs drawn apart would decide the mean of e^f: values are held at a cap.
         self.caps = torch.full((members,), math.inf, device=device)
+        # A module of the user's need not start as the zero function: which members do better than
+        # the start alone.
+        self.used = torch.ones(members, dtype=torch.bool, device=device)
         # What to take from the log ratio of each fold so that its mean is the fold's value.
         self.offsets = np.zeros(len(folds))
         widths = (self.left.features.shape[-1], self.right.features.shape[-1])
@@ -225,12 +228,13 @@ class PairCritics:
 
     def _values(self, name: str, x: _Side, y: _Side) -> Tensor:
         """Values of a critic row by row."""
-        value = self.network[name](x.inputs, y.inputs)
+        value, start = self.network[name](x.inputs, y.inputs), 0.0
         if x.reference is not None and y.reference is not None:
-            value = value + (x.reference * y.reference).sum(dim=-1).float()
+            start = (x.reference * y.reference).sum(dim=-1).float()
+            value = value + start
         if name == "critic" and "baseline" in self.network:
             value = value - self.network["baseline"](y.features).squeeze(-1)
-        return value
+        return torch.where(self.used[:, None], value, start) if self._by_module else value
 
     @property
     def _factorised(self) -> SeparableCritic | BilinearCritic:
@@ -397,7 +401,25 @@ class PairCritics:
             return -objective(self._training_scores(rows))
 
         rows = [r for r in self.rows["train"] for _ in range(self.n_ensemble)]
-        return train(self.network, loss, validation_loss, rows, plan, rng)
+        history = train(self.network, loss, validation_loss, rows, plan, rng)
+        if self._by_module:
+            told = validation_loss()
+            self.used = torch.zeros_like(self.used)
+            self.used = told <= validation_loss()
+        return history
+
+    def notes(self) -> list[str]:
+        """What is said of members of a user's critic that are left out, and of the reference."""
+        left_out, members = int((~self.used).sum()), len(self.used)
+        notes = self.references[0].notes()
+        if left_out:
+            start = "the normal reference" if self.has_reference else "no critic at all"
+            notes.append(
+                f"The critic was left out in {left_out} of its {members} copies, which did worse "
+                f"than {start} on their selection rows. More rows, more steps, another "
+                f"learning_rate_init or a smaller critic may help."
+            )
+        return notes
 
     def _training_scores(self, rows: Tensor) -> Scores:
         return self.scores(rows.to(self.device))

@@ -233,47 +233,91 @@ class BilinearCritic(nn.Module):
         return (x @ self.weight) @ y.mT
 
 
+def _learns(part: nn.Module) -> bool:
+    """Whether a part has weights of its own, or below it, that are not frozen."""
+    return any(weights.requires_grad for weights in part.parameters())
+
+
 class ReplicatedCritic(nn.Module):
     """Members of any critic module of the user's, each with weights of its own.
+
+    Layers are drawn anew for each member, but those whose weights are all frozen
+    (``requires_grad=False``) stay as they are.
 
     Parameters
     ----------
     critic : nn.Module
-        ``critic(x, y)`` takes (n, dim_x) and (n, dim_y) and returns (n,) or (n, 1).
+        ``critic(x, y)`` takes (n, dim_x) and (n, dim_y) and returns (n,) or (n, 1), of any real
+        dtype. It may have no parameters.
     n_members : int
     """
 
     def __init__(self, critic: nn.Module, n_members: int) -> None:
         super().__init__()
+        for name, weights in critic.named_parameters():
+            if nn.parameter.is_lazy(weights) or weights.is_meta:
+                raise ValueError(
+                    f"critic must have weights that hold numbers, got {name} without: it is lazy "
+                    f"or on the meta device. Call the critic once on rows of x and y before fit."
+                )
         copies = [copy.deepcopy(critic) for _ in range(n_members)]
         for replica in copies:
             for part in replica.modules():
-                if part is not replica and hasattr(part, "reset_parameters"):
+                if part is not replica and hasattr(part, "reset_parameters") and _learns(part):
                     part.reset_parameters()  # pyright: ignore[reportCallIssue]
-        self._names = [name for name, _ in critic.named_parameters()]
+        learns = {name: weights.requires_grad for name, weights in critic.named_parameters()}
+        self._names = list(learns)
         self.stacked = nn.ParameterList(
-            nn.Parameter(torch.stack([dict(c.named_parameters())[name].detach() for c in copies]))
+            nn.Parameter(
+                torch.stack([dict(c.named_parameters())[name].detach() for c in copies]),
+                requires_grad=learns[name],
+            )
             for name in self._names
         )
         # The copies keep their buffers; their own weights are replaced at every call.
         self._copies = copies
 
+    def _apply(self, fn: Any, recurse: bool = True) -> ReplicatedCritic:
+        super()._apply(fn, recurse)
+        for replica in self._copies:
+            replica._apply(fn, recurse)
+        return self
+
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Values at the rows (x_i, y_i), of shape (n_members, n)."""
-        values = []
-        for i, replica in enumerate(self._copies):
-            weights = {name: w[i] for name, w in zip(self._names, self.stacked, strict=True)}
-            replica.train(self.training)
-            out: Any = torch.func.functional_call(replica, weights, (x[i], y[i]))
-            if not isinstance(out, Tensor) or out.shape not in ((len(x[i]),), (len(x[i]), 1)):
-                shape = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-                raise ValueError(
-                    f"critic must return one value a row, shape ({len(x[i])},) or "
-                    f"({len(x[i])}, 1) for this batch, got {shape}. End it with a layer of "
-                    f"one output."
-                )
-            values.append(out.reshape(-1))
-        return torch.stack(values)
+        return torch.stack([self._values(i, x[i], y[i]) for i in range(len(self._copies))])
+
+    def _values(self, i: int, x: Tensor, y: Tensor) -> Tensor:
+        replica = self._copies[i].train(self.training)
+        weights = {name: w[i] for name, w in zip(self._names, self.stacked, strict=True)}
+        try:
+            out: Any = torch.func.functional_call(replica, weights, (x, y))
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(
+                f"critic must be a module called with x of shape {tuple(x.shape)} and y of shape "
+                f"{tuple(y.shape)}, {x.dtype} on {x.device}; it failed: {error}. Give its layers "
+                f"these widths, and make tensors inside it like x."
+            ) from error
+        n = len(x)
+        if not isinstance(out, Tensor) or out.shape not in ((n,), (n, 1)):
+            shape = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+            raise ValueError(
+                f"critic must return one value a row, shape ({n},) or ({n}, 1) for this batch, got "
+                f"{shape}. End it with a layer of one output."
+            )
+        if out.device != x.device or out.is_complex():
+            raise ValueError(
+                f"critic must return real numbers on the device of x, {x.device}, got {out.dtype} "
+                f"on {out.device}. Make tensors inside it like x, as in torch.zeros_like(x)."
+            )
+        learning = self.training and torch.is_grad_enabled() and _learns(self)
+        if learning and not out.requires_grad:
+            raise ValueError(
+                "critic must return values that depend on its parameters, got some without a "
+                "gradient. Leave out detach, item, numpy and no_grad in its forward, or give it "
+                "no parameters if there is nothing to learn."
+            )
+        return out.reshape(-1).to(x.dtype)
 
     def table(self, x: Tensor, y: Tensor) -> Tensor:
         """Values at all pairs (x_i, y_j), of shape (n_members, n, m)."""

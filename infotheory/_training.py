@@ -72,6 +72,8 @@ class History:
                 f"Torch finds no device {self.missing_device!r} here: the networks were trained on "
                 f"the CPU, which takes longer."
             )
+        if self.stopped == "nothing to learn":
+            notes.append("The network has no parameters to learn: it was evaluated as it is.")
         if self.stopped == "interrupted":
             notes.append(
                 f"Training was interrupted after {self.n_iter} steps; the value is that of the "
@@ -223,6 +225,8 @@ def train(
         If a loss is not finite.
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
+    if not parameters:
+        return _untrained(network, validation_loss, plan)
     optimizer = torch.optim.AdamW(
         parameters,
         lr=plan.learning_rate_init,
@@ -301,14 +305,30 @@ def train(
     return history
 
 
+def _untrained(network: nn.Module, validation_loss: Callable[[], Tensor], plan: Plan) -> History:
+    """The history of a network without anything to learn: one check, no step."""
+    network.eval()
+    with torch.no_grad():
+        values = validation_loss().detach().cpu().double()
+    _require_finite(values, "validation loss", 0, plan)
+    best = np.zeros(len(values), dtype=int)
+    return History(validation=[values.numpy()], best_iter=best, stopped="nothing to learn")
+
+
 def _require_finite(values: Tensor, what: str, n_iter: int, plan: Plan) -> None:
-    if not bool(torch.isfinite(values).all()):
+    if bool(torch.isfinite(values).all()):
+        return
+    if n_iter == 0:
         raise TrainingError(
-            f"The {what} is not finite after {n_iter} steps with learning_rate_init="
-            f"{plan.learning_rate_init:g} and batch_size={plan.batch_size}: training diverged. "
-            f"Lower learning_rate_init (try a tenth), raise batch_size, or scale the data; no "
-            f"value is returned."
+            f"The {what} is not finite before the first step; no value is returned. Scale the "
+            f"data, or mend a network of your own that returns infinite or missing values."
         )
+    raise TrainingError(
+        f"The {what} is not finite after {n_iter} steps with learning_rate_init="
+        f"{plan.learning_rate_init:g} and batch_size={plan.batch_size}: training diverged. "
+        f"Lower learning_rate_init (try a tenth), raise batch_size, or scale the data; no "
+        f"value is returned."
+    )
 
 
 def _progress(plan: Plan) -> Any:

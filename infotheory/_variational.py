@@ -223,7 +223,7 @@ class VariationalMutualInformation(NeuralMutualInformation):
                         f"{abs(amount):.3g} nats were {done} for {reason}; the held-out value of "
                         f"the critics alone is {bound:.4g}."
                     )
-        notes += stack.references[0].notes()
+        notes += stack.notes()
         spread = float(np.std(influence)) / np.sqrt(n)
         if bound < -min(1.0 + 3 * spread, 10.0):
             raise ValueError(

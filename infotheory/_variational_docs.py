@@ -14,7 +14,9 @@ critic : {"separable", "concatenated", "bilinear"} or torch.nn.Module, default="
     gives b (b - 1) pairs drawn apart at the cost of b. "concatenated": one network of the joined
     row; more flexible, slower, with four pairs apart a row. "bilinear": no hidden layer. A module
     is called with x (b, d) and y (b, e), float32 and not rescaled, and returns (b,) or (b, 1);
-    every fold trains copies of it, whose layers are drawn anew.
+    every fold trains copies of it, whose layers are drawn anew unless they are frozen. A copy that
+    does worse than the reference alone on its selection rows is left out, which a note says. A
+    module without parameters is evaluated as it is.
 reference : {"gaussian", None}, default="gaussian"
     "gaussian": the critic is the log ratio of a normal law, fitted to the training rows of each
     fold after standardising or ranking each column, plus the network, which starts at zero. It is

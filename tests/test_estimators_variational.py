@@ -382,52 +382,6 @@ def test_an_interrupt_keeps_the_best_state(monkeypatch):
     assert abs(fitted.mutual_information_ - truth()) < 4 * fitted.standard_error_
 
 
-class Own(torch.nn.Module):
-    """A critic with buffers, randomness and a shape of choice."""
-
-    def __init__(self, outputs=1, factor=1.0):
-        super().__init__()
-        self.factor = factor
-        self.layers = torch.nn.Sequential(
-            torch.nn.Linear(2, 8),
-            torch.nn.BatchNorm1d(8),
-            torch.nn.ReLU(),
-            torch.nn.Dropout(0.1),
-            torch.nn.Linear(8, outputs),
-        )
-
-    def forward(self, x, y):
-        return self.factor * self.layers(torch.cat([x, y], dim=1))
-
-
-def own_critic(**words):
-    with local_seed(0):
-        return Own(**words)
-
-
-def test_a_critic_of_ones_own():
-    x, y = normal_pair(400)
-    before = own_critic().state_dict().keys()
-    fitted = small(critic=own_critic(), max_iter=20).fit(x, y)
-    assert math.isfinite(fitted.mutual_information_)
-    assert fitted.critic_["critic"].member(0).state_dict().keys() == before
-    np.testing.assert_array_equal(fitted.pointwise(x, y), fitted.pointwise(x, y))
-    free = small(critic=own_critic(), reference=None, max_iter=100, learning_rate_init=0.01).fit(
-        x, y
-    )
-    assert 0.2 < free.mutual_information_ < 0.7
-
-
-def test_critics_that_cannot_be():
-    x, y = normal_pair(60)
-    with pytest.raises(ValueError, match="one value a row"):
-        small(critic=own_critic(outputs=2)).fit(x, y)
-    with pytest.raises(TypeError, match=r"torch\.nn\.Module"):
-        small(critic=lambda x, y: (x * y).sum(1)).fit(x, y)
-    with pytest.raises(RuntimeError, match="not finite"):
-        small(critic=own_critic(factor=float("nan"))).fit(x, y)
-
-
 def test_devices():
     x, y = normal_pair(60)
     with pytest.raises(ValueError, match="device"):

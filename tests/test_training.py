@@ -130,8 +130,17 @@ def test_a_loss_that_is_no_number_is_an_error(where):
         if where == "loss"
         else {"selected_at": missing}
     )
-    with pytest.raises(TrainingError, match="learning_rate_init"):
+    advice = "learning_rate_init" if where == "loss" else "before the first step"
+    with pytest.raises(TrainingError, match=advice):
         run(points, goal, **broken)
+
+
+def test_nothing_to_learn_is_one_check_and_no_step():
+    points = Points(1.0).requires_grad_(False)
+    history = run(points, torch.zeros(3, 2))
+    assert (history.n_iter, len(history.validation)) == (0, 1)
+    np.testing.assert_allclose(history.validation[0], 2.0)
+    assert any("no parameters" in note for note in history.notes())
 
 
 def test_an_interrupt_keeps_the_best_weights():
