@@ -206,10 +206,11 @@ class NeighborsDivergence(DivergenceEstimator):
     Notes
     -----
     Columns are scaled to the unit variance of the stacked sample for the search, which changes
-    no divergence. Biased upward in high dimension (0.2 nats of 0.84 for 8-d normal laws at n =
-    5 000); intervals account for it with draws from normal laws of the same moments. Complexity
-    about :math:`O((n + m) \ln(n + m))` in low dimension, :math:`O((n + m)^2 d)` above. Sources:
-    Wang, Kulkarni and Verdú (2009), doi:10.1109/TIT.2009.2016060; Ross (2014),
+    no divergence. The bias grows with the dimension: +0.29 nats of 0.73 for 8-d normal laws at
+    n = 5 000 where Q is 1.4 times as wide as P, -0.48 of 0.30, a negative value, where P is 1.2
+    times as wide; intervals account for it with draws from normal laws of the same moments.
+    Complexity about :math:`O((n + m) \ln(n + m))` in low dimension, :math:`O((n + m)^2 d)` above.
+    Sources: Wang, Kulkarni and Verdú (2009), doi:10.1109/TIT.2009.2016060; Ross (2014),
     doi:10.1371/journal.pone.0087357.
 
     Examples
