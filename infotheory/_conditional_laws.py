@@ -145,9 +145,11 @@ class ConditionalDensityEstimator(NeuralMutualInformation):
 
     @property
     def critic_(self) -> Any:
-        """The trained laws: a module whose weights have one leading entry a fold and repeat."""
-        model = self._result.model
-        return [m.network for m in model] if isinstance(model, tuple) else model.network
+        """The trained laws: a module whose weights have one leading entry a fold and repeat.
+
+        With a condition a pair: those given (y, condition) and those given the condition alone.
+        """
+        return self._networks()
 
     def _terms_of_new(self, X: Any, y: Any, condition: Any) -> np.ndarray:
         left, right = self._check_new(X, y, condition)

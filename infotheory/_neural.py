@@ -292,6 +292,12 @@ class NeuralMutualInformation(MutualInformationEstimator):
             return ()
         return model if isinstance(model, tuple) else (model,)
 
+    def _networks(self) -> Any:
+        """Those of one stack, a pair with a condition, None where all is constant."""
+        check_is_fitted(self)
+        networks = tuple(stack.network for stack in self._stacks())
+        return networks if len(networks) > 1 else next(iter(networks), None)
+
     def _to_continue(self) -> tuple[Any, ...]:
         """Stacks of the last fit that this one goes on from."""
         return self._stacks() if self._continues else ()

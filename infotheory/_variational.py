@@ -272,10 +272,7 @@ class VariationalMutualInformation(NeuralMutualInformation):
     @property
     def critic_(self) -> Any:
         """The trained networks, see Attributes."""
-        model = self._result.model
-        if isinstance(model, tuple):
-            return tuple(m.network for m in model)
-        return None if model is None else model.network
+        return self._networks()
 
     def pointwise(self, X: Any, y: Any, *, condition: Any = None) -> np.ndarray:
         """Pointwise mutual information of new rows: the mean over all critics.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from joblib import Parallel, delayed
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 torch = pytest.importorskip("torch")
 
@@ -81,6 +82,23 @@ def test_fits_in_threads_are_those_one_by_one():
     together = Parallel(n_jobs=2, prefer="threads")(jobs)
     assert len(set(alone)) == 4
     assert [fit.mutual_information_ for fit in together] == alone
+
+
+@each_kind
+def test_nothing_is_there_before_fit(Kind):
+    estimator = small(Kind)
+    own = [name for name in dir(estimator) if name.endswith("_") and not name.startswith("_")]
+    for name in set(own) - {"bound_", "unit_"}:  # what the class says of its value
+        assert not hasattr(estimator, name)
+        with pytest.raises(NotFittedError, match="not fitted yet"):
+            getattr(estimator, name)
+
+
+@pytest.mark.parametrize("Kind", [DonskerVaradhan, DoE, WassersteinDependency])
+def test_a_constant_leaves_no_critic(Kind):
+    fitted = small(Kind).fit(np.ones((60, 1)), sample(Kind)[0])
+    assert hasattr(fitted, "critic_")
+    assert fitted.critic_ is None
 
 
 @each_kind

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from infotheory._base import DivergenceEstimator
 from infotheory._neural import NeuralMutualInformation, import_torch
@@ -501,6 +502,7 @@ class VariationalDivergence(DivergenceEstimator):
     @property
     def critic_(self) -> Any:
         """The trained critics: a module whose weights have one leading entry a fold and repeat."""
+        check_is_fitted(self)
         return self._stack.network
 
     @available_if(_gives_log_ratio)

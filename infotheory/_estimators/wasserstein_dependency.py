@@ -224,7 +224,7 @@ class WassersteinDependency(NeuralMutualInformation):
     @property
     def critic_(self) -> Any:
         """The trained critics: a module whose weights have one leading entry a fold and repeat."""
-        return self._result.model.network
+        return self._networks()
 
 
 def _as_partner(values: np.ndarray, shifts: np.ndarray) -> np.ndarray:
