@@ -154,7 +154,8 @@ class SampleCritics:
                 maps.append(chosen)
                 if reference is not None and chosen.has_ratio:
                     at_p, at_q = (self._ratio(chosen, orbit[:, f.validation]) for f in fold)
-                    told.append(float(self.objective(at_p, at_q)))  # pyright: ignore
+                    # Objectives take arrays of any library.
+                    told.append(float(self.objective(at_p, at_q)))  # pyright: ignore[reportArgumentType]
                 else:
                     told.append(-np.inf)
             options.append((float(np.mean(told)), maps))

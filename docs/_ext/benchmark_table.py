@@ -76,7 +76,7 @@ def _circumstances(rows: list[dict[str, str]]) -> list[nodes.Node]:
 
 def _table(header: list[str], rows: list[list[str]]) -> nodes.table:
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in header), cols=len(header))
-    group += nodes.thead("", _row(header))
+    group += nodes.thead("", _row([name.replace("_", " ") for name in header]))
     group += nodes.tbody("", *(_row(row) for row in rows))
     return nodes.table("", group, classes=["benchmark", "colwidths-auto"])
 

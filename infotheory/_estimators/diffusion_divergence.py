@@ -150,8 +150,9 @@ class DiffusionDivergence(DivergenceEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    # A property where the laws depend on parameters.
     @property
-    def _information_laws(self) -> dict[str, str | None]:  # pyright: ignore
+    def _information_laws(self) -> dict[str, str | None]:  # pyright: ignore[reportIncompatibleVariableOverride]
         return {
             "permutation": "sampling",
             "translation": "sampling",

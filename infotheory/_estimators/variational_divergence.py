@@ -320,8 +320,9 @@ class VariationalDivergence(DivergenceEstimator):
             return "nats"
         return "column units" if self.kind == "wasserstein" else "(no unit)"
 
+    # A property where the laws depend on parameters.
     @property
-    def _information_laws(self) -> dict[str, str | None]:  # pyright: ignore
+    def _information_laws(self) -> dict[str, str | None]:  # pyright: ignore[reportIncompatibleVariableOverride]
         laws: dict[str, str | None] = {
             "permutation": "sampling",
             "translation": "sampling",

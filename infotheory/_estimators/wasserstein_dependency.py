@@ -157,7 +157,8 @@ class WassersteinDependency(NeuralMutualInformation):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(  # pyright: ignore
+    # Unlike its siblings it takes no condition.
+    def fit(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, X: Any, y: Any = None, *, groups: Any = None
     ) -> WassersteinDependency:
         """Train the critics and evaluate each row with those that did not see it.
