@@ -26,12 +26,10 @@ from infotheory import (  # noqa: E402
     InfoNCE,
     JensenShannonBound,
 )
-from infotheory._critics import PairCritics, info_nce_objective  # noqa: E402
+from infotheory._critics import info_nce_objective  # noqa: E402
 from infotheory._estimators.automatic import NAMES  # noqa: E402
 from infotheory._estimators.variational import _gain_by_clipping  # noqa: E402
 from infotheory._reference import GaussianReference  # noqa: E402
-from infotheory._resampling import cross_fit_folds  # noqa: E402
-from infotheory._training import Plan, local_seed  # noqa: E402
 from infotheory._variational import FoldScores  # noqa: E402
 from infotheory.testing import (  # noqa: E402
     information_checks,
@@ -402,85 +400,6 @@ def test_without_torch_fit_says_what_to_install(monkeypatch):
 def test_too_few_rows():
     with pytest.raises(ValueError, match="too few for n_folds=5"):
         DonskerVaradhan().fit(*normal_pair(9))
-
-
-# The stack of critics.
-
-
-def stack_of(critic="separable", n_folds=2, n=41, **changes):
-    x, y = normal_pair(n, d=2)
-    y = np.hstack([y, y[:, :1] ** 2])
-    folds = cross_fit_folds(n, 3, 0.3, np.random.default_rng(0))[:n_folds]
-    words = {"n_ensemble": 2, "critic": critic, "reference": "gaussian"}
-    words |= {"hidden_layer_sizes": (6,), "activation": "silu", "device": torch.device("cpu")}
-    with local_seed(0):
-        stack = PairCritics(x, y, folds, **{**words, **changes})
-        with torch.no_grad():
-            for weights in stack.network.parameters():
-                weights.add_(0.3 * torch.randn(weights.shape))
-    return stack, folds
-
-
-@pytest.mark.parametrize("critic", ["separable", "bilinear", "concatenated"])
-@pytest.mark.parametrize("part", [{}, {"baseline": True}, {"second": True}])
-def test_held_out_scores_are_those_of_the_pairs_one_by_one(critic, part):
-    stack, folds = stack_of(critic, **part)
-    for k, scores in enumerate(stack.held_out("test", 5)):
-        rows = torch.as_tensor(folds[k].test)
-        n = len(rows)
-        for e in (0, 1):
-            m = 2 * k + e
-
-            def value(left, right, m=m, name="critic"):
-                every = [t.expand(4, -1) for t in (left, right)]
-                x, y = stack._side(every[0], 0), stack._side(every[1], 1)
-                return stack._values(name, x, y)[m]
-
-            torch.testing.assert_close(scores.joint[e], value(rows, rows), atol=1e-4, rtol=1e-4)
-            for j, s in enumerate(scores.shifts if hasattr(scores, "shifts") else ()):
-                partner = rows[(torch.arange(n) + int(s)) % n]
-                expected = value(rows, partner)
-                torch.testing.assert_close(scores.product[e, :, j], expected, atol=1e-4, rtol=1e-4)
-            if scores.second is not None:
-                expected = value(rows, rows, name="second")
-                torch.testing.assert_close(scores.second[e], expected, atol=1e-4, rtol=1e-4)
-
-
-@pytest.mark.parametrize("critic", ["separable", "concatenated"])
-def test_training_scores_pair_every_row_with_others(critic):
-    stack, folds = stack_of(critic)
-    rows = torch.as_tensor(np.stack([f.train[:7] for f in folds for _ in (0, 1)]))
-    with local_seed(1), torch.no_grad():
-        scores = stack.scores(rows)
-        told = stack._values("critic", stack._side(rows, 0), stack._side(rows, 1))
-        torch.testing.assert_close(scores.joint, told, atol=1e-4, rtol=1e-4)
-        of_x, of_y, n_candidates = scores.log_shares()
-    assert scores.product.shape == (4, 7, n_candidates - 1)
-    both = torch.cat([scores.joint[..., None], scores.product], dim=-1)
-    torch.testing.assert_close(of_x, scores.joint - both.logsumexp(-1), atol=1e-5, rtol=1e-5)
-    assert torch.all(of_y <= 0)
-    if critic == "separable":
-        flipped = scores.joint - scores.table.logsumexp(-2)
-        torch.testing.assert_close(of_y, flipped, atol=1e-5, rtol=1e-5)
-
-
-def test_members_trained_together_are_those_trained_alone():
-    plan = Plan(max_iter=3, batch_size=4, check_every=3)
-    stacks = [stack_of(n_folds=k, n_ensemble=1)[0] for k in (2, 1)]
-    state = {name: w[:1] for name, w in stacks[0].network.state_dict().items()}
-    stacks[1].network.load_state_dict(state)
-    for stack in stacks:
-        with torch.no_grad():
-            stack.rows["validation"] = [np.sort(r) for r in stack.rows["validation"]]
-        stack.fit(info_nce_objective, lambda s: s.joint.mean(1), plan, np.random.default_rng(0))
-    # InfoNCE has no slope along a constant of the critic, and Adam steps on its rounding error.
-    together, alone = (stack.held_out("test", 2)[0] for stack in stacks)
-    torch.testing.assert_close(
-        together.joint - together.product.mean(),
-        alone.joint - alone.product.mean(),
-        atol=1e-4,
-        rtol=1e-4,
-    )
 
 
 # Conventions.

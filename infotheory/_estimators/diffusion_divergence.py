@@ -8,19 +8,17 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
-from infotheory._base import DivergenceEstimator
-from infotheory._neural import NeuralMutualInformation, import_torch
-from infotheory._resampling import Fold, cross_fit_folds, local_random_state
+from infotheory._neural_divergence import NeuralDivergence
+from infotheory._resampling import Fold
 from infotheory.functional import donsker_varadhan, gaussian_kl, log_det_bias
 
 _N_DRAWS, _N_DRAWS_NEW = 48, 128
-_FEW_ROWS = 500
 _WORTH_RANKS = 0.02
 # For each kind the samples whose rows are averaged over, with P = 0.
 _DIRECTIONS = {"kl": (0,), "reverse-kl": (1,), "jeffreys": (0, 1)}
 
 
-class DiffusionDivergence(DivergenceEstimator):
+class DiffusionDivergence(NeuralDivergence):
     r"""Kullback-Leibler divergence from the errors of two denoisers.
 
     Rows of P are sent through a Gaussian channel at every signal-to-noise ratio; how much better
@@ -101,15 +99,9 @@ class DiffusionDivergence(DivergenceEstimator):
     """
 
     _parameter_constraints: dict = {
-        **{
-            name: rule
-            for name, rule in NeuralMutualInformation._parameter_constraints.items()
-            if name != "warm_start"
-        },
+        **NeuralDivergence._parameter_constraints,
         "kind": [StrOptions(set(_DIRECTIONS))],
     }
-    _plan = NeuralMutualInformation._plan
-    _layers = NeuralMutualInformation._layers
 
     def __init__(
         self,
@@ -161,11 +153,6 @@ class DiffusionDivergence(DivergenceEstimator):
             "additivity": "sampling",
         }
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.non_deterministic = self.random_state is None
-        return tags
-
     def fit(self, X: Any, y: Any) -> DiffusionDivergence:
         """Train the denoisers and evaluate each row with those that did not see it.
 
@@ -180,46 +167,13 @@ class DiffusionDivergence(DivergenceEstimator):
         DiffusionDivergence
             The fitted estimator.
         """
-        import_torch(type(self).__name__)
-        x, in_q = self._check_two_samples(X, y)
-        values, notes = x.values, []
-        rng = np.random.default_rng(local_random_state(self.random_state).randint(2**31 - 1))
-        samples = [np.flatnonzero(~in_q), np.flatnonzero(in_q)]
-        laws = [
-            self._folds_of(rows, label, rng)
-            for rows, label in zip(samples, self.classes_, strict=True)
-        ]
-        smallest = min(len(rows) for rows in samples)
-        if smallest < _FEW_ROWS:
-            notes.append(
-                f"Networks want many rows: with {smallest} rows of a sample nearest neighbours "
-                f"(NeighborsDivergence) are as a rule better."
-            )
+        values, laws, rng, notes = self._begin(X, y)
         kind, self._has_reference = self._choose_margins(values, laws)
         stack, history = self._train(values, laws, kind, rng)
-        self._summary(values, samples, laws, stack, kind, notes)
+        self._summary(values, laws, stack, kind, notes)
         self._stack = stack
-        self.loss_curve_ = history.loss_curve
-        self.validation_scores_ = [-float(np.mean(v)) for v in history.validation]
-        self.n_iter_ = history.n_iter
-        self.notes_ = (*notes, *history.notes())
+        self._end(history, notes)
         return self
-
-    def _folds_of(self, rows: np.ndarray, label: Any, rng: np.random.Generator) -> list[Fold]:
-        if len(rows) < 2 * self.n_folds:
-            raise ValueError(
-                f"n_samples = {len(rows)} rows of class {label} of y with n_features = "
-                f"{self.n_features_in_} are too few for n_folds={self.n_folds}: at least "
-                f"{2 * self.n_folds} are needed, two a fold. Lower n_folds or pass more rows."
-            )
-        folds = cross_fit_folds(len(rows), self.n_folds, self.validation_fraction, rng)
-        if min(len(f.train) for f in folds) < 1:
-            raise ValueError(
-                f"n_samples = {len(rows)} rows of class {label} of y leave none to train on "
-                f"with n_folds={self.n_folds} and validation_fraction={self.validation_fraction}. "
-                f"Lower validation_fraction, or pass more rows."
-            )
-        return [Fold(*(rows[part] for part in (f.train, f.validation, f.test))) for f in folds]
 
     def _maps(self, values: np.ndarray, laws: list[list[Fold]], kind: str) -> list[Any]:
         from infotheory._sample_critics import Coordinates
@@ -292,13 +246,14 @@ class DiffusionDivergence(DivergenceEstimator):
     def _summary(
         self,
         values: np.ndarray,
-        samples: list[np.ndarray],
         laws: list[list[Fold]],
         stack: Any,
         kind: str,
         notes: list[str],
     ) -> None:
         n = len(values)
+        # Every row is a test row once.
+        samples = [np.sort(np.concatenate([f.test for f in folds])) for folds in laws]
         influence = np.zeros(n)
         value = inside = 0.0
         parts = _in_common_coordinates(values, samples, kind) if self._has_reference else None

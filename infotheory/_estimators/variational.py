@@ -3,63 +3,20 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from infotheory._dual_bounds import OBJECTIVES, DualBound, objective_of
 from infotheory._reference import log_ratio
-from infotheory._variational import FoldScores, VariationalMutualInformation, by_partner
 from infotheory._variational_docs import with_shared_sections
 
-_OBJECTIVES = ("info-nce", "donsker-varadhan", "jensen-shannon")
 _N_DRAWS_CLIPPING = 2**16
 
 
-def _objective_of(name: str) -> Any:
-    """Training scores -> one value a member."""
-    from infotheory._critics import info_nce_objective
-    from infotheory.functional import donsker_varadhan, jensen_shannon
-
-    if name == "info-nce":
-        return info_nce_objective
-    bound = {"donsker-varadhan": donsker_varadhan, "jensen-shannon": jensen_shannon}[name]
-    return lambda scores: bound(scores.joint, scores.product.flatten(1))
-
-
-class _Dual(VariationalMutualInformation):
-    """The value and the influence of a bound of this form."""
-
-    _form: ClassVar[str] = ""
-    # NWJ wants a critic of 1 + the log ratio.
-    _shift: ClassVar[float] = 0.0
-
-    def _form_parameters(self) -> dict[str, float]:
-        return {}
-
-    def _value(self, scores: FoldScores) -> float:
-        from infotheory.functional import donsker_varadhan, nwj, smile
-
-        bound = {"donsker-varadhan": donsker_varadhan, "nwj": nwj, "smile": smile}[self._form]
-        joint, product = scores.joint + self._shift, scores.product + self._shift
-        value = float(bound(joint, product.ravel(), **self._form_parameters()))
-        if self._form == "donsker-varadhan" and isinstance(self.critic, str):
-            # The critics are log ratios from the start. A mean of e^f far below 1 says that the
-            # pairs apart miss what makes it up; NWJ, which it is then, cannot exceed this.
-            value = min(value, float(joint.mean()) + 1.0)
-        return value
-
-    def _influence(self, scores: FoldScores) -> np.ndarray:
-        from infotheory.functional import bound_influence
-
-        joint, product = scores.joint + self._shift, scores.product + self._shift
-        terms = bound_influence(self._form, joint, product.ravel(), **self._form_parameters())
-        apart = terms.product.reshape(product.shape)
-        return terms.joint + apart.mean(axis=1) + by_partner(apart, scores.shifts)
-
-
 @with_shared_sections
-class DonskerVaradhan(_Dual):
+class DonskerVaradhan(DualBound):
     r"""Mutual information by the Donsker-Varadhan bound at held-out rows.
 
     Parameters
@@ -102,8 +59,8 @@ class DonskerVaradhan(_Dual):
 
     _form = "donsker-varadhan"
     _parameter_constraints: dict = {
-        **_Dual._parameter_constraints,
-        "objective": [StrOptions(set(_OBJECTIVES))],
+        **DualBound._parameter_constraints,
+        "objective": [StrOptions(set(OBJECTIVES))],
     }
 
     def __init__(
@@ -152,11 +109,11 @@ class DonskerVaradhan(_Dual):
         self.objective = objective
 
     def _objective(self) -> Any:
-        return _objective_of(self.objective)
+        return objective_of(self.objective)
 
 
 @with_shared_sections
-class MINE(_Dual):
+class MINE(DualBound):
     r"""Mutual information neural estimation: Donsker-Varadhan with a running mean.
 
     Parameters
@@ -197,7 +154,7 @@ class MINE(_Dual):
 
     _form = "donsker-varadhan"
     _parameter_constraints: dict = {
-        **_Dual._parameter_constraints,
+        **DualBound._parameter_constraints,
         "ema_rate": [Interval(Real, 0, 1, closed="right")],
     }
 
@@ -263,7 +220,7 @@ class MINE(_Dual):
 
 
 @with_shared_sections
-class NWJ(_Dual):
+class NWJ(DualBound):
     r"""Mutual information by the bound of Nguyen, Wainwright and Jordan.
 
     Parameters
@@ -393,11 +350,11 @@ class JensenShannonBound(NWJ):
     """
 
     def _objective(self) -> Any:
-        return _objective_of("jensen-shannon")
+        return objective_of("jensen-shannon")
 
 
 @with_shared_sections
-class SMILE(_Dual):
+class SMILE(DualBound):
     r"""Mutual information with a clipped critic in the partition term.
 
     Parameters
@@ -439,7 +396,7 @@ class SMILE(_Dual):
     bound_ = "neither"
     _form = "smile"
     _parameter_constraints: dict = {
-        **_Dual._parameter_constraints,
+        **DualBound._parameter_constraints,
         "clip": [Interval(Real, 0, None, closed="neither")],
     }
 
@@ -492,7 +449,7 @@ class SMILE(_Dual):
         return {"clip": self.clip}
 
     def _objective(self) -> Any:
-        return _objective_of("jensen-shannon")
+        return objective_of("jensen-shannon")
 
     def _selected_by(self, held_out: Any) -> Any:
         from infotheory.functional import jensen_shannon

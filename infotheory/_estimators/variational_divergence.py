@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -13,136 +12,22 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from infotheory._base import DivergenceEstimator
-from infotheory._neural import NeuralMutualInformation, import_torch
-from infotheory._resampling import Fold, cross_fit_folds, local_random_state
-
-KINDS = (
-    "kl",
-    "reverse-kl",
-    "jeffreys",
-    "js",
-    "chi2",
-    "hellinger",
-    "alpha",
-    "lipschitz-alpha",
-    "wasserstein",
-)
-_LIPSCHITZ_KINDS = ("lipschitz-alpha", "wasserstein")
-_LOGARITHMS = ("kl", "reverse-kl", "jeffreys", "js")
-_FEW_ROWS = 500
+from infotheory._divergence_bounds import KINDS, LIPSCHITZ_KINDS, LOGARITHMS, DivergenceBound
+from infotheory._neural_divergence import NeuralDivergence
+from infotheory._resampling import Fold
 
 
-@dataclass(frozen=True)
-class _Bound:
-    """The bound that is reported: its value and the influence of each row on it.
+def _paired(laws: list[list[Fold]]) -> list[Any]:
+    from infotheory._sample_critics import TwoFolds
 
-    Critics are log p / q, up to a constant for Donsker-Varadhan; those of a limited slope are
-    what the bound asks for.
-    """
-
-    kind: str
-    bound: str
-    order: float | None
-
-    def _pieces(self) -> list[tuple[Any, bool, float]]:
-        """Forms, whether P and Q change places, and factors."""
-        from infotheory.functional import _dual_forms as forms
-
-        kl = forms.DONSKER_VARADHAN if self.bound == "donsker-varadhan" else forms.alpha_form(1)
-        if self.kind in ("kl", "reverse-kl"):
-            return [(kl, self.kind == "reverse-kl", 1.0)]
-        if self.kind == "jeffreys":
-            return [(kl, False, 1.0), (kl, True, 1.0)]
-        if self.kind == "chi2":
-            return [(forms.alpha_form(2), False, 2.0)]
-        if self.kind == "alpha":
-            return [(forms.alpha_form(_given(self.order)), False, 1.0)]
-        if self.kind == "lipschitz-alpha":
-            order = _given(self.order)
-            return [(forms.DualForm(forms.WASSERSTEIN.joint, _Conjugate(order)), False, 1.0)]
-        named = {"js": forms.JS, "hellinger": forms.HELLINGER, "wasserstein": forms.WASSERSTEIN}
-        return [(named[self.kind], False, 1.0)]
-
-    @property
-    def offset(self) -> float:
-        """The constant critic of value 0."""
-        return 1 / (_given(self.order) - 1) if self.kind == "lipschitz-alpha" else 0.0
-
-    @property
-    def ceiling(self) -> float:
-        """The largest value that the divergence can take."""
-        if self.kind == "js":
-            return math.log(2)
-        if self.kind == "hellinger":
-            return 1.0
-        if self.kind == "alpha" and 0 < _given(self.order) < 1:
-            return 1 / (_given(self.order) * (1 - _given(self.order)))
-        return math.inf
-
-    def __call__(self, at_p: Any, at_q: Any) -> Any:
-        from infotheory.functional._dual_forms import evaluate
-
-        return sum(
-            factor * (evaluate(form, -at_q, -at_p) if turned else evaluate(form, at_p, at_q))
-            for form, turned, factor in self._pieces()
-        )
-
-    def influence(self, at_p: np.ndarray, at_q: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """Centred terms of the rows of P and of Q, and the largest share of one row in a mean."""
-        of_p, of_q, largest = np.zeros_like(at_p), np.zeros_like(at_q), 0.0
-        for form, turned, factor in self._pieces():
-            first, second = (-at_q, -at_p) if turned else (at_p, at_q)
-            together, apart = form.joint(first), form.product(second)
-            from_first = together - together.mean()
-            if form.logarithmic:
-                weights = np.exp(apart - apart.max())
-                from_second = 1 - weights / weights.mean()
-                largest = max(largest, float(weights.max() / weights.sum()))
-            else:
-                from_second = apart.mean() - apart
-            of_p += factor * (from_second if turned else from_first)
-            of_q += factor * (from_first if turned else from_second)
-        return of_p, of_q, largest
-
-    def log_ratio_constant(self, at_p: np.ndarray, at_q: np.ndarray) -> float:
-        """What to take from the critic for a log ratio."""
-        if self.kind not in ("kl", "reverse-kl", "jeffreys") or self.bound == "nwj":
-            return 0.0
-        if self.kind == "reverse-kl":
-            return -_log_mean_exp(-at_p)
-        return _log_mean_exp(at_q)
-
-
-@dataclass(frozen=True)
-class _Conjugate:
-    """Convex conjugate of (u^a - 1) / (a (a - 1)) on u >= 0, for an order a above 1."""
-
-    order: float
-
-    def __call__(self, f: Any) -> Any:
-        from infotheory._xp._namespace import array_namespace
-
-        a = self.order
-        positive = array_namespace(f).clip((a - 1) * f, 0.0, None)
-        return positive ** (a / (a - 1)) / a + 1 / (a * (a - 1))
-
-
-def _given(order: float | None) -> float:
-    assert order is not None
-    return order
-
-
-def _log_mean_exp(values: np.ndarray) -> float:
-    largest = float(values.max())
-    return largest + math.log(float(np.mean(np.exp(values - largest))))
+    return [TwoFolds(p, q) for p, q in zip(*laws, strict=True)]
 
 
 def _gives_log_ratio(estimator: Any) -> bool:
-    return estimator.kind not in _LIPSCHITZ_KINDS
+    return estimator.kind not in LIPSCHITZ_KINDS
 
 
-class VariationalDivergence(DivergenceEstimator):
+class VariationalDivergence(NeuralDivergence):
     r"""Divergence of two samples by networks that tell them apart.
 
     Parameters
@@ -249,11 +134,7 @@ class VariationalDivergence(DivergenceEstimator):
     """
 
     _parameter_constraints: dict = {
-        **{
-            name: rule
-            for name, rule in NeuralMutualInformation._parameter_constraints.items()
-            if name != "warm_start"
-        },
+        **NeuralDivergence._parameter_constraints,
         "kind": [StrOptions(set(KINDS))],
         "bound": [StrOptions({"donsker-varadhan", "nwj"})],
         "order": [Interval(Real, None, None, closed="neither"), None],
@@ -261,8 +142,6 @@ class VariationalDivergence(DivergenceEstimator):
         "gradient_penalty": [Interval(Real, 0, None, closed="neither")],
         "group": [callable, "array-like", None],
     }
-    _plan = NeuralMutualInformation._plan
-    _layers = NeuralMutualInformation._layers
 
     def __init__(
         self,
@@ -316,7 +195,7 @@ class VariationalDivergence(DivergenceEstimator):
     @property
     def unit_(self) -> str:
         """What the value is in: nats where it is a logarithm."""
-        if self.kind in _LOGARITHMS:
+        if self.kind in LOGARITHMS:
             return "nats"
         return "column units" if self.kind == "wasserstein" else "(no unit)"
 
@@ -330,14 +209,9 @@ class VariationalDivergence(DivergenceEstimator):
             "symmetry": "sampling" if self.kind in ("jeffreys", "js", "hellinger") else None,
             "additivity": "sampling" if self.kind in ("kl", "reverse-kl", "jeffreys") else None,
         }
-        if self.kind in _LIPSCHITZ_KINDS:
+        if self.kind in LIPSCHITZ_KINDS:
             laws |= {"scale": None, "truth": None}
         return laws
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.non_deterministic = self.random_state is None
-        return tags
 
     def fit(self, X: Any, y: Any) -> VariationalDivergence:
         """Train the critics and evaluate each row with those that did not see it.
@@ -353,31 +227,18 @@ class VariationalDivergence(DivergenceEstimator):
         VariationalDivergence
             The fitted estimator.
         """
-        import_torch(type(self).__name__)
-        x, in_q = self._check_two_samples(X, y)
-        order = self._order()
-        bound = _Bound(self.kind, self.bound, order)
-        values, notes = x.values, []
-        rng = np.random.default_rng(local_random_state(self.random_state).randint(2**31 - 1))
-        folds = self._folds(in_q, rng)
-        smallest = min(np.sum(in_q), np.sum(~in_q))
-        if smallest < _FEW_ROWS:
-            notes.append(
-                f"Networks want many rows: with {smallest} rows of a sample nearest neighbours "
-                f"(NeighborsDivergence) are as a rule better."
-            )
+        values, laws, rng, notes = self._begin(X, y)
+        bound = DivergenceBound(self.kind, self.bound, self._order())
+        folds = _paired(laws)
         stack, history = self._train(self._orbit(values), folds, bound, rng)
         self._summary(stack, folds, bound, notes)
-        self._stack, self._bound = stack, bound
-        self.loss_curve_ = history.loss_curve
-        self.validation_scores_ = [-float(np.mean(v)) for v in history.validation]
-        self.n_iter_ = history.n_iter
+        self._stack = stack
         if not stack.has_reference and not np.any(history.best_iter):
             notes.append(
                 "No critic told the selection rows apart: the value says that no difference was "
                 "found, not how sure that is. NeighborsDivergence with a permutation test can."
             )
-        self.notes_ = (*notes, *history.notes())
+        self._end(history, notes)
         return self
 
     def _order(self) -> float | None:
@@ -396,28 +257,6 @@ class VariationalDivergence(DivergenceEstimator):
             )
         return float(order)
 
-    def _folds(self, in_q: np.ndarray, rng: np.random.Generator) -> list[Any]:
-        from infotheory._sample_critics import TwoFolds
-
-        sides = []
-        for label, mask in zip(self.classes_, (~in_q, in_q), strict=True):
-            rows = np.flatnonzero(mask)
-            if len(rows) < 2 * self.n_folds:
-                raise ValueError(
-                    f"n_samples = {len(rows)} rows of class {label} of y with n_features = "
-                    f"{self.n_features_in_} are too few for n_folds={self.n_folds}: at least "
-                    f"{2 * self.n_folds} are needed, two a fold. Lower n_folds or pass more rows."
-                )
-            folds = cross_fit_folds(len(rows), self.n_folds, self.validation_fraction, rng)
-            if min(len(f.train) for f in folds) < 1:
-                raise ValueError(
-                    f"n_samples = {len(rows)} rows of class {label} of y leave none to train on "
-                    f"with n_folds={self.n_folds} and validation_fraction="
-                    f"{self.validation_fraction}. Lower validation_fraction, or pass more rows."
-                )
-            sides.append([Fold(*(rows[p] for p in (f.train, f.validation, f.test))) for f in folds])
-        return [TwoFolds(p, q) for p, q in zip(*sides, strict=True)]
-
     def _orbit(self, values: np.ndarray) -> np.ndarray:
         """The rows under each map of the group, the identity first: (g, n, d)."""
         maps = self.group if self.group is not None else []
@@ -435,15 +274,15 @@ class VariationalDivergence(DivergenceEstimator):
         return np.stack(orbit)
 
     def _train(
-        self, orbit: np.ndarray, folds: list[Any], bound: _Bound, rng: np.random.Generator
+        self, orbit: np.ndarray, folds: list[Any], bound: DivergenceBound, rng: np.random.Generator
     ) -> tuple[Any, Any]:
         from infotheory._sample_critics import SampleCritics
         from infotheory._training import choose_device, local_seed
 
-        limited = self.kind in _LIPSCHITZ_KINDS
+        limited = self.kind in LIPSCHITZ_KINDS
         # The logistic loss has the log ratio as optimum as well, and bounded slopes: maximised
         # themselves, the other bounds diverge where a few rows carry their exponential.
-        objective = bound if limited else _Bound("js", "", None)
+        objective = bound if limited else DivergenceBound("js", "", None)
         with local_seed(int(rng.integers(2**31))):
             stack = SampleCritics(
                 orbit,
@@ -460,7 +299,9 @@ class VariationalDivergence(DivergenceEstimator):
             )
             return stack, stack.fit(self._plan(type(self).__name__), rng)
 
-    def _summary(self, stack: Any, folds: list[Any], bound: _Bound, notes: list[str]) -> None:
+    def _summary(
+        self, stack: Any, folds: list[Any], bound: DivergenceBound, notes: list[str]
+    ) -> None:
         held_out, steepest = stack.held_out("test")
         sizes = [sum(len(f[s].test) for f in folds) for s in (0, 1)]
         value = variance = largest = 0.0

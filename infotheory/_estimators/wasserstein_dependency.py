@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from infotheory._neural import CrossFit, NeuralMutualInformation
 from infotheory._resampling import Fold
 from infotheory._validation import Variable
+from infotheory._variational import by_partner
 
 _N_APART = 32
 
@@ -213,7 +214,7 @@ class WassersteinDependency(NeuralMutualInformation):
             if self.n_ensemble > 1:
                 seed_variance += share**2 * float(np.var(told, ddof=1)) / self.n_ensemble
             pairs = apart.mean(axis=0)
-            terms = joint.mean(axis=0) - pairs.mean(axis=1) - _as_partner(pairs, scores.shifts)
+            terms = joint.mean(axis=0) - pairs.mean(axis=1) - by_partner(pairs, scores.shifts)
             influence[fold.test] = terms - terms.mean()
         notes = (
             "The value is a distance in the units of the columns, not nats.",
@@ -226,10 +227,3 @@ class WassersteinDependency(NeuralMutualInformation):
     def critic_(self) -> Any:
         """The trained critics: a module whose weights have one leading entry a fold and repeat."""
         return self._networks()
-
-
-def _as_partner(values: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Mean over the pairs in which each row was the partner: entry (i, m) is of row i + s_m."""
-    n = len(values)
-    rows = (np.arange(n)[:, None] - shifts[None, :]) % n
-    return values[rows, np.arange(len(shifts))[None, :]].mean(axis=1)
