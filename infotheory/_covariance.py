@@ -6,6 +6,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from scipy.linalg.lapack import dpstrf
 from scipy.special import polygamma
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -74,26 +75,22 @@ def independent_columns(
     ndarray of int
         The chosen part of `among`, in its order.
     """
-    first = np.empty(0, dtype=np.intp) if given is None else given
-    columns = np.concatenate([first, among])
-    scale = np.sqrt(np.diag(covariance)[columns])
+    scale = np.sqrt(np.diag(covariance))
     scale = np.where(scale > 0, scale, 1.0)
-    rest = covariance[np.ix_(columns, columns)] / np.outer(scale, scale)
-    tolerance = _ROUNDING_ERRORS * len(columns) * np.finfo(float).eps
-    waiting = np.arange(len(columns)) >= len(first)
-    chosen = []
-    for step in range(len(columns)):
-        left = np.diag(rest)
-        if step < len(first):
-            pivot = step
-        else:
-            pivot = int(np.argmax(np.where(waiting, left, -np.inf)))
-            if left[pivot] <= tolerance:
-                break
-            chosen.append(pivot)
-            waiting[pivot] = False
-        rest = rest - np.outer(rest[:, pivot], rest[pivot]) / left[pivot]
-    return columns[np.sort(np.asarray(chosen, dtype=np.intp))]
+    n_columns = len(among)
+    rest = covariance[np.ix_(among, among)] / np.outer(scale[among], scale[among])
+    if given is not None and len(given):
+        n_columns += len(given)
+        known = covariance[np.ix_(given, given)] / np.outer(scale[given], scale[given])
+        cross = covariance[np.ix_(given, among)] / np.outer(scale[given], scale[among])
+        rest = rest - cross.T @ np.linalg.solve(known, cross)
+    tolerance = _ROUNDING_ERRORS * n_columns * np.finfo(float).eps
+    # LAPACK takes any positive first pivot.
+    left = np.flatnonzero(np.diag(rest) > tolerance)
+    if not len(left):
+        return among[:0]
+    _, pivots, rank, _ = dpstrf(rest[np.ix_(left, left)], tol=tolerance)
+    return among[np.sort(left[pivots[:rank] - 1])]
 
 
 def is_singular(covariance: np.ndarray) -> bool:

@@ -113,6 +113,8 @@ def test_singular_data():
     fitted = GaussianEntropy().fit(np.column_stack([X, X[:, 0] + X[:, 1]]))
     assert fitted.entropy_ == -math.inf
     assert "-inf" in fitted.notes_[0]
+    # A mean that rounds gives this constant a variance, but no entropy.
+    assert GaussianEntropy().fit(np.column_stack([X, np.full(50, 0.1)])).entropy_ == -math.inf
     copy = GaussianMutualInformation().fit(X[:, :1], X[:, 0])
     assert copy.mutual_information_ == math.inf
     assert copy.notes_
