@@ -158,8 +158,6 @@ class PairCritics:
         self.margins, self.references, self.has_reference = choose_references(
             X, Y, folds, reference
         )
-        largest = max(float(np.max(r.quadratic()[1], initial=0.0)) for r in self.references)
-        self._double = self.has_reference and largest > _LARGEST_COEFFICIENT
         # Rows that the reference knows its parameters from.
         self.n_fitted = int(np.mean([len(f.train) for f in folds]))
         self.raw: tuple[Tensor, Tensor] | None = None
@@ -207,7 +205,8 @@ class PairCritics:
         self.left, self.right = self._rows(left, of_x), self._rows(right, of_y)
 
     def _rows(self, seen: Sequence[np.ndarray], factors: Sequence[np.ndarray]) -> _Rows:
-        dtype = torch.float64 if self._double else torch.float32
+        largest = max(float(np.max(r.quadratic()[1], initial=0.0)) for r in self.references)
+        dtype = torch.float64 if largest > _LARGEST_COEFFICIENT else torch.float32
         folded = self._tensor(_padded(factors), dtype).flatten(0, 1) if factors else None
         return _Rows(self._tensor(_padded(seen)).flatten(0, 1), folded)
 

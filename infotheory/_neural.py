@@ -7,7 +7,7 @@ the repeats that show what the random start is worth, are trained in one pass.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from numbers import Integral, Real
@@ -59,18 +59,25 @@ def as_table(variable: Variable) -> np.ndarray:
     return np.hstack(parts)
 
 
-def encoder(variable: Variable) -> Callable[[np.ndarray], np.ndarray]:
+class Encoder:
     """From raw rows (..., d) to what :func:`as_table` makes of them; unknown labels are zeros."""
-    known = [
-        labels if size else None
-        for labels, size in zip(variable.labels, variable.n_symbols, strict=True)
-    ]
 
-    def encode(raw: np.ndarray) -> np.ndarray:
-        parts = [raw[..., [j]] if k is None else raw[..., [j]] == k for j, k in enumerate(known)]
+    def __init__(self, variable: Variable) -> None:
+        each = zip(variable.labels, variable.n_symbols, strict=True)
+        self._known = [labels if size else None for labels, size in each]
+
+    def __call__(self, raw: np.ndarray) -> np.ndarray:
+        each = enumerate(self._known)
+        parts = [raw[..., [j]] if k is None else raw[..., [j]] == k for j, k in each]
         return np.concatenate(parts, axis=-1).astype(np.float64)
 
-    return encode
+    def lacks(self, raw: np.ndarray) -> np.ndarray:
+        """Which rows have a label that is not known."""
+        lacking = np.zeros(raw.shape[:-1], dtype=bool)
+        for j, labels in enumerate(self._known):
+            if labels is not None:
+                lacking |= ~np.isin(raw[..., j], labels)
+        return lacking
 
 
 def table_width(variable: Variable) -> int:
@@ -164,9 +171,9 @@ class NeuralMutualInformation(MutualInformationEstimator):
         Notes
         -----
         Of a dataset of more than 20 000 rows as many are drawn at random, the same whatever
-        `random_state`, and kept: margins, the normal reference and the selection between states of
-        training rest on them. All other rows are fetched when a batch or their held-out value
-        needs them, at most 1 024 at once, after a first pass that looks for missing values.
+        `random_state`, and kept: margins and the selection between states of training rest on them.
+        All other rows are fetched when a batch or their held-out value needs them, at most 1 024
+        at once, after a first pass for missing values and the moments of the normal reference.
         """
         import_torch(type(self).__name__)
         source = self._row_source(X, y, condition, groups)
@@ -193,8 +200,9 @@ class NeuralMutualInformation(MutualInformationEstimator):
         if constant:
             result = CrossFit(0.0, np.zeros(n), np.zeros(n), 0.0, None, None)
         elif source is not None and not source.fits:
-            _look_through(source, variables, notes)
+            source.encoders = tuple(Encoder(v) for v in variables)
             result = self._cross_fit_rows(source, tables[0], tables[1], folds, rng)
+            notes += _on_sampled(len(x), source)
         elif given is None:
             result = self._cross_fit(tables[0], tables[1], folds, rng)
         else:
@@ -416,27 +424,18 @@ def _dropped_constants(variables: Sequence[Variable], notes: list[str]) -> bool:
     return any(constant)
 
 
-def _look_through(source: Any, variables: Sequence[Variable], notes: list[str]) -> None:
-    """One pass over all rows, so that what is wrong with one is said before training."""
-    unknown = 0
-    for raw in source.all_rows():
-        without = np.zeros(len(raw[0]), dtype=bool)
-        for table, variable in zip(raw, variables, strict=True):
-            for j, size in enumerate(variable.n_symbols):
-                if size:
-                    without |= ~np.isin(table[:, j], np.asarray(variable.labels[j]))
-        unknown += int(without.sum())
-    source.encoders = tuple(encoder(v) for v in variables)
-    notes.append(
-        f"Margins, the normal reference and the choice between states of training rest on "
-        f"{len(variables[0])} of the {len(source)} rows, drawn at random; batches and the value "
-        f"on all."
-    )
-    if unknown:
+def _on_sampled(n_kept: int, source: Any) -> list[str]:
+    notes = [
+        f"Margins and the choice between states of training rest on {n_kept} of the {len(source)} "
+        f"rows, drawn at random; the normal reference, batches and the value on all."
+    ]
+    if source.n_unknown:
+        some = f"{source.n_unknown} of all rows ha{'s' if source.n_unknown == 1 else 've'} one"
         notes.append(
-            f"Labels that none of those {len(variables[0])} rows has count as one, which can only "
-            f"lower the information; {unknown} of all rows ha{'s' if unknown == 1 else 've'} one."
+            f"Labels that none of those {n_kept} rows has count as one, which can only lower the "
+            f"information; {some}."
         )
+    return notes
 
 
 def _difference(both: CrossFit, alone: CrossFit) -> CrossFit:

@@ -72,10 +72,14 @@ class Margins:
 
 def _whitening(table: np.ndarray, smallest: float) -> tuple[np.ndarray, np.ndarray]:
     """Centre, and a matrix whose columns map to uncorrelated coordinates of unit variance."""
-    centre = table.mean(axis=0)
-    variance, axes = np.linalg.eigh(np.atleast_2d(np.cov(table, rowvar=False)))
+    covariance = np.atleast_2d(np.cov(table, rowvar=False))
+    return table.mean(axis=0), _inverse_root(covariance, smallest)
+
+
+def _inverse_root(covariance: np.ndarray, smallest: float) -> np.ndarray:
+    variance, axes = np.linalg.eigh(covariance)
     kept = variance > smallest * max(variance[-1], np.finfo(float).tiny)
-    return centre, axes[:, kept] / np.sqrt(variance[kept])
+    return axes[:, kept] / np.sqrt(variance[kept])
 
 
 def _towards_columns(whitening: np.ndarray) -> np.ndarray:
@@ -117,14 +121,45 @@ class GaussianReference:
         self._centre_x, whiten_x = _whitening(X, smallest)
         self._centre_y, whiten_y = _whitening(Y, smallest)
         u, v = (X - self._centre_x) @ whiten_x, (Y - self._centre_y) @ whiten_y
-        left, correlations, right = np.linalg.svd(u.T @ v / (len(X) - 1))
+        self._turn(whiten_x, whiten_y, u.T @ v / (len(X) - 1), rotate, smallest, finest)
+
+    @classmethod
+    def from_moments(
+        cls,
+        mean: np.ndarray,
+        covariance: np.ndarray,
+        dim_x: int,
+        *,
+        smallest: float = _SMALLEST_SHARES[0],
+        finest: float = 1e-12,
+    ) -> GaussianReference:
+        """The reference of rows (x, y) of which only mean and covariance are known."""
+        found = cls.__new__(cls)
+        found._centre_x, found._centre_y = mean[:dim_x], mean[dim_x:]
+        whiten_x = _inverse_root(covariance[:dim_x, :dim_x], smallest)
+        whiten_y = _inverse_root(covariance[dim_x:, dim_x:], smallest)
+        cross = whiten_x.T @ covariance[:dim_x, dim_x:] @ whiten_y
+        found._turn(whiten_x, whiten_y, cross, True, smallest, finest)
+        return found
+
+    def _turn(
+        self,
+        whiten_x: np.ndarray,
+        whiten_y: np.ndarray,
+        cross: np.ndarray,
+        rotate: bool,
+        smallest: float,
+        finest: float,
+    ) -> None:
+        """Set the maps to canonical coordinates, given the covariance of whitened ones."""
+        left, correlations, right = np.linalg.svd(cross)
         self.correlations = np.minimum(correlations, math.sqrt(1 - finest))
         if rotate:
             self._map_x, self._map_y = whiten_x @ left, whiten_y @ right.T
         else:
             self._map_x, self._map_y = _towards_columns(whiten_x), _towards_columns(whiten_y)
         self.dim_x, self.dim_y = self._map_x.shape[1], self._map_y.shape[1]
-        width, self._smallest = X.shape[1] + Y.shape[1], smallest
+        width, self.smallest = len(whiten_x) + len(whiten_y), smallest
         lost = width - self.dim_x - self.dim_y
         self._left_out = lost if smallest > _SMALLEST_SHARES[0] else 0
 
@@ -140,7 +175,7 @@ class GaussianReference:
             return notes
         return [
             *notes,
-            f"{self._left_out} directions with less than {self._smallest:.1%} of the largest "
+            f"{self._left_out} directions with less than {self.smallest:.1%} of the largest "
             f"variance were left out; scale columns up whose small changes matter.",
         ]
 

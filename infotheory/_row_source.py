@@ -26,7 +26,6 @@ MOST_ROWS = 20_000
 ROWS_AT_ONCE = 1024
 
 Pair = tuple[np.ndarray, np.ndarray]
-Encoder = Callable[[np.ndarray], np.ndarray]
 _NAMES = ("x", "y")
 
 
@@ -77,7 +76,9 @@ class RowSource:
                 self._workers = {name: getattr(loader, name) for name in names}
         self._pieces = _Pieces(dataset, collate)
         # From rows as they come to tables of numbers; known once the sample is.
-        self.encoders: tuple[Encoder, Encoder] = (_as_numbers, _as_numbers)
+        self.encoders: tuple[Any, Any]
+        # Rows with labels that the sample lacks, once all have been seen.
+        self.n_unknown = 0
         self._widths: tuple[int, ...] | None = None
         n = len(self)
         # The same rows whenever the length is the same: a warm start depends on it.
@@ -110,11 +111,15 @@ class RowSource:
         for x, y in self.fetched(requests):
             yield of_x(x), of_y(y)
 
-    def all_rows(self) -> Generator[Pair]:
-        """Every row in order, some at a time."""
-        starts = range(0, len(self), ROWS_AT_ONCE)
-        chunks = (np.arange(i, min(i + ROWS_AT_ONCE, len(self))) for i in starts)
-        yield from self.progress(self.fetched(chunks), "reading", len(starts))
+    def all_tables(self) -> Generator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Numbers and tables of every row in order, some at a time; what is wrong is found."""
+        of_x, of_y = self.encoders
+        n, self.n_unknown = len(self), 0
+        chunks = [np.arange(i, min(i + ROWS_AT_ONCE, n)) for i in range(0, n, ROWS_AT_ONCE)]
+        fetched = zip(chunks, self.fetched(chunks), strict=True)
+        for rows, (x, y) in self.progress(fetched, "reading", len(chunks)):
+            self.n_unknown += int(np.count_nonzero(of_x.lacks(x) | of_y.lacks(y)))
+            yield rows, of_x(x), of_y(y)
 
     def progress(self, steps: Iterable[Any], label: str, total: int) -> Iterable[Any]:
         """The steps, with a bar if asked."""
@@ -212,10 +217,6 @@ class _RowError(Exception):
 
 class _KindError(Exception):
     """The dataset holds something else than pairs of rows."""
-
-
-def _as_numbers(table: np.ndarray) -> np.ndarray:
-    return table.astype(np.float64)
 
 
 def _as_it_is(batch: Any) -> Any:

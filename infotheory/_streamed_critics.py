@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from infotheory._critics import _LARGEST_TABLE, HeldOut, PairCritics, Scores, _open_band
+from infotheory._reference import GaussianReference
 from infotheory._resampling import Fold
 from infotheory._row_source import RowSource
 from infotheory._training import History, Plan, _Batches
@@ -50,19 +51,53 @@ class StreamedPairCritics(PairCritics):
                 f"or lower n_folds."
             )
         self._source = source
+        self._trained_on = [f.train for f in folds]
         # While rows are evaluated, as many again as stay in memory.
         self._at_once = len(X)
         self._fetched: Iterator[tuple[np.ndarray, np.ndarray]] = iter(())
         super().__init__(X, Y, in_sample, **words)
-        self.rows["train"] = [f.train for f in folds]
+        self.rows["train"] = self._trained_on
         self.rows["test"] = [f.test for f in folds]
 
     def _keep(self, X: np.ndarray, Y: np.ndarray) -> None:
         """Of the sample only what each fold selects by is needed again."""
+        self._refer_to_all(X.shape[1])
         chosen = self.rows["validation"]
         longest = max(len(rows) for rows in chosen)
         self._show_each([(X[r], Y[r]) for r in (np.resize(rows, longest) for rows in chosen)])
         self.rows["validation"] = [np.arange(len(rows)) for rows in chosen]
+
+    def _refer_to_all(self, dim_x: int) -> None:
+        """Fit the normal reference to all training rows under the margins of the sample.
+
+        Batches show the networks an error of the reference that the sample could not, so that
+        what is known of its mean must not be added.
+        """
+        n_folds, n = len(self.references), len(self._source)
+        trains = np.zeros((n_folds, n), dtype=bool)
+        for inside, rows in zip(trains, self._trained_on, strict=True):
+            inside[rows] = True
+        sums: list[Any] = [0.0] * n_folds
+        squares: list[Any] = [0.0] * n_folds
+        for rows, X, Y in self._source.all_tables():
+            if not self.has_reference:
+                continue
+            for k, (on_x, on_y) in enumerate(self.margins):
+                inside = trains[k, rows]
+                z = np.hstack([on_x(X[inside]), on_y(Y[inside])])
+                sums[k] = sums[k] + z.sum(axis=0)
+                squares[k] = squares[k] + z.T @ z
+        if not self.has_reference:
+            return
+        for k, rows in enumerate(self._trained_on):
+            mean, m = sums[k] / len(rows), len(rows)
+            covariance = (squares[k] - m * np.outer(mean, mean)) / (m - 1)
+            # Ranks of s rows are about 1 / s apart where they are closest.
+            finest = self.n_fitted**-2.0 if self.margins[k][0].kind == "ranks" else 1e-12
+            self.references[k] = GaussianReference.from_moments(
+                mean, covariance, dim_x, smallest=self.references[k].smallest, finest=finest
+            )
+        self.n_fitted = int(np.mean([len(rows) for rows in self._trained_on]))
 
     def _show_each(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
         """Rows of its own for each fold, as many for all."""
