@@ -60,6 +60,12 @@ def is_dataset(raw: Any) -> bool:
     return data is not None and isinstance(raw, (data.Dataset, data.DataLoader))
 
 
+def row_count(raw: Any) -> int:
+    """Rows of an argument; a loader's own length counts batches."""
+    by_batch = is_dataset(raw) and hasattr(raw, "batch_sampler")
+    return len(raw.dataset if by_batch else raw)
+
+
 def as_columns(raw: Any, name: str, *, allow_1d: bool) -> list[np.ndarray]:
     """One 1-D NumPy array a column, each with its natural dtype."""
     if is_dataset(raw):

@@ -19,6 +19,7 @@ from infotheory._base import (
     last_step,
     unit_of_estimator,
 )
+from infotheory._columns import is_dataset, row_count
 from infotheory._estimate import Estimate, check_confidence_level, normal_interval
 from infotheory._interrupts import Watch
 from infotheory._resampling import (
@@ -149,7 +150,7 @@ def confidence_interval(
     value = fitted_value(fitted)
     last, unit = last_step(fitted), unit_of_estimator(fitted)
     notes: list[str] = list(getattr(last, "notes_", ()))
-    n = len(X)
+    n = row_count(X)
     method = _choose_method(last, method, grouped=codes is not None)
 
     bias = 0.0
@@ -222,7 +223,7 @@ def point_estimate(
 ) -> Estimate:
     """The value alone, without an interval."""
     codes = None if groups is None else group_codes(groups, len(X))
-    return _as_estimate(_fit(estimator, X, y, condition, codes), len(X))
+    return _as_estimate(_fit(estimator, X, y, condition, codes), row_count(X))
 
 
 def group_codes(groups: Any, n: int) -> np.ndarray:
@@ -390,6 +391,11 @@ def permutation_test(
         1,
         "Use 199 for a test at level 0.05 or 999 at level 0.01.",
     )
+    if is_dataset(X):
+        raise TypeError(
+            f"X must be an array for a permutation test, got a {type(X).__name__}: its y cannot be "
+            f"shuffled apart from its x. Pass a subsample of its rows as arrays."
+        )
     rng = local_random_state(random_state)
     watch = Watch()
     fitted = _fit(estimator, X, y, condition)

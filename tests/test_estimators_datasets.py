@@ -37,8 +37,10 @@ from infotheory import (  # noqa: E402
     WassersteinDependency,
     _row_source,
     _streamed_critics,
+    confidence_interval,
     entropy,
     mutual_information,
+    permutation_test,
 )
 
 BOUNDS = [DonskerVaradhan, MINE, NWJ, TUBA, JensenShannonBound, SMILE, InfoNCE, FLO]
@@ -160,12 +162,12 @@ def test_a_sample_of_the_rows_bears_maps_and_selection(Bound, critic, little_mem
 def test_the_normal_reference_knows_all_training_rows(little_memory):
     # From the 200 rows of the sample that a fold trains on it would be off by .5 nats, which
     # batches of other rows unlearn while the correction stays.
-    x, y = normal_pair(8000, d=10, rho=0.5)
-    words = {"n_ensemble": 1, "max_iter": 100, "learning_rate_init": 0.01}
+    x, y = normal_pair(4000, d=10, rho=0.5)
+    words = {"n_ensemble": 1, "max_iter": 50, "learning_rate_init": 0.01}
     fitted = small(**words).fit(tensors(x, y))
     plain = small(**words).fit(x, y)
     assert fitted.mutual_information_ == pytest.approx(plain.mutual_information_, abs=0.02)
-    corrections = [n for n in fitted.notes_ if "from 3500 rows" in n]
+    corrections = [n for n in fitted.notes_ if "from 1750 rows" in n]
     assert len(corrections) == 1
     assert fitted.mutual_information_ - fitted.held_out_bound_ == pytest.approx(
         plain.mutual_information_ - plain.held_out_bound_, rel=0.2
@@ -471,3 +473,13 @@ def test_what_a_door_cannot_do_with_a_dataset():
             call()
     with pytest.raises(TypeError, match="rows are not in memory"):
         small().fit(data).pointwise(data, None)
+    with pytest.raises(TypeError, match="must be an array for a permutation test"):
+        permutation_test(small(), data, None)
+
+
+def test_the_interval_counts_rows_and_not_batches():
+    x, y = normal_pair()
+    loader = DataLoader(tensors(x, y), batch_size=256)
+    expected = confidence_interval(small(), x, y)
+    told = confidence_interval(small(), loader)
+    assert (told.interval, told.n_samples) == (expected.interval, 600)
