@@ -117,6 +117,21 @@ def test_independent_sequences_share_nothing(variant):
     assert abs(estimate.value) < 0.03
 
 
+def test_parities_that_only_counts_show_are_noted():
+    rng = np.random.default_rng(0)
+    x = rng.integers(2, size=(2000, 5))
+    y = (x.sum(axis=1) + (rng.random(2000) < 0.1)) % 2
+    fitted = InfoSEDD(**SMALL).fit(x, y)
+    truth = math.log(2) - binary_entropy(0.1)
+    assert fitted.mutual_information_ < truth / 2
+    (note,) = (note for note in fitted.notes_ if "parities" in note)
+    shown = float(note.split("show ")[1].split()[0])
+    assert shown == pytest.approx(truth, abs=0.05)
+    for other in (channels(), (x, rng.integers(2, size=2000)), (x[:100], y[:100])):
+        # What networks find, what is not there, and what counts cannot know either.
+        assert not any("parities" in note for note in InfoSEDD(**SMALL).fit(*other).notes_)
+
+
 @pytest.mark.slow
 def test_a_condition_is_taken_out():
     rng = np.random.default_rng(0)
