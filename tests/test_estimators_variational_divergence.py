@@ -136,7 +136,7 @@ def test_intervals_of_equal_laws_hold_zero(kind):
         missed += not low <= 0 <= high
         # Folds train on each other's rows, so that their values go together: root two at most.
         assert abs(estimate.value) <= 3 * math.sqrt(2) * estimate.standard_error
-    # Three or more of eight have probability .04 where the level is exact (4 of 80 over more seeds).
+    # Three or more of eight have probability .04 where the level is exact (4 of 80 over more).
     assert missed <= 2
 
 
