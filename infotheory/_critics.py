@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +23,8 @@ from infotheory._networks import (
 )
 from infotheory._reference import choose_references, rotations
 from infotheory._resampling import Fold
+from infotheory._scores import HeldOut, Scores, log_mean_exp, safest_cap
 from infotheory._training import History, Plan, train
-from infotheory.functional import donsker_varadhan, off_diagonal
 
 CRITICS = ("separable", "concatenated", "bilinear")
 # Pairs drawn apart for each row, where they cannot come from a table of all pairs.
@@ -33,59 +33,12 @@ _N_TURNS_TRAINING, _N_TURNS_SELECTION = 4, 8
 _N_IN_TABLE_SELECTION, _LARGEST_TABLE = 256, 2**22
 # Above this coefficient a normal law's log ratio loses digits that matter in single precision.
 _LARGEST_COEFFICIENT = 100.0
-_CAPS = torch.tensor([0.9, 0.95, 0.98, 0.99, 0.995])
 # Coordinates of an embedding, whose inner products are the separable critic.
 _EMBEDDING = 64
+# Of the inputs of the networks, in units of learning rate and root of inputs a row.
+_INPUT_PENALTY = 21.0
 # Rows that the networks see at once, and rows of a table.
 _LARGEST_CHUNK, _TABLE_ROWS = 2**18, 256
-
-
-@dataclass
-class Scores:
-    """Critic values of a batch: at rows drawn together (M, b), and apart.
-
-    Apart are all other pairs of ``table`` (M, b, b), whose diagonal is ``joint``, or ``turned``
-    (M, b, m), of which column m pairs row i with row i + ``turns[m]``. ``second`` are values of a
-    second critic at rows drawn together.
-    """
-
-    joint: Tensor
-    table: Tensor | None = None
-    turned: Tensor | None = None
-    turns: Sequence[int] = ()
-    second: Tensor | None = None
-
-    @property
-    def product(self) -> Tensor:
-        """Values apart, (M, b, m): entries of row i have x of row i."""
-        if self.table is None:
-            return self.turned  # pyright: ignore[reportReturnType]
-        b = self.table.shape[-1]
-        return off_diagonal(self.table).unflatten(-1, (b, b - 1))
-
-    def log_shares(self) -> tuple[Tensor, Tensor, int]:
-        """Log share of the pair drawn together in the sum of e^f over the candidates of its x.
-
-        The same of its y, and how many candidates there are.
-        """
-        if self.table is not None:
-            # The fused kernel passes over the table half as often as logsumexp does.
-            of_x, of_y = (
-                self.table.log_softmax(dim).diagonal(dim1=-2, dim2=-1) for dim in (-1, -2)
-            )
-            return of_x, of_y, self.table.shape[-1]
-        joint = self.joint.unsqueeze(-1)
-        turned = self.product
-        by_y = [turned[..., m].roll(s, dims=-1) for m, s in enumerate(self.turns)]
-        of_x = torch.cat([joint, turned], dim=-1).log_softmax(-1)[..., 0]
-        of_y = torch.cat([joint, torch.stack(by_y, dim=-1)], dim=-1).log_softmax(-1)[..., 0]
-        return of_x, of_y, len(self.turns) + 1
-
-
-def info_nce_objective(scores: Scores) -> Tensor:
-    """InfoNCE in both directions: only a constant of the best critic stays open."""
-    of_x, of_y, n_candidates = scores.log_shares()
-    return 0.5 * (of_x + of_y).mean(-1) + math.log(n_candidates)
 
 
 class _Rows(NamedTuple):
@@ -101,15 +54,6 @@ class _Side(NamedTuple):
     inputs: Tensor
     features: Tensor
     reference: Tensor | None
-
-
-class HeldOut(NamedTuple):
-    """One fold's scores: joint (E, n), product (E, n, m) of row i with row i + shifts[m]."""
-
-    joint: Tensor
-    product: Tensor
-    shifts: np.ndarray
-    second: Tensor | None = None
 
 
 class PairCritics:
@@ -168,6 +112,8 @@ class PairCritics:
         # Beyond the values at selection rows drawn together a critic extrapolates, and a few such
         # pairs drawn apart would decide the mean of e^f: values are held at a cap.
         self.caps = torch.full((members,), math.inf, device=device)
+        # What is taken off the values, so that critics of an open constant are log ratios.
+        self.levels = torch.zeros(members, device=device)
         # A module of the user's need not start as the zero function: which members do better than
         # the start alone.
         self.used = torch.ones(members, dtype=torch.bool, device=device)
@@ -294,15 +240,16 @@ class PairCritics:
         caps: Tensor,
     ) -> list[HeldOut]:
         """Scores by fold, none above its cap; rows beyond a fold's own are left out."""
-        folded = caps.split(self.n_ensemble)
-        together = joint.clamp(max=caps[:, None]).split(self.n_ensemble)
+        levels = self.levels
+        folded, lowered = caps.split(self.n_ensemble), levels.split(self.n_ensemble)
+        together = (joint.clamp(max=caps[:, None]) - levels[:, None]).split(self.n_ensemble)
         seconds: Sequence[Tensor | None] = [None] * len(lengths)
         if second is not None:
             seconds = second.clamp(max=caps[:, None]).split(self.n_ensemble)
         return [
             HeldOut(
                 together[k][:, :n],
-                apart[k].clamp(max=folded[k][:, None, None]),
+                apart[k].clamp(max=folded[k][:, None, None]) - lowered[k][:, None, None],
                 turns[k],
                 None if s is None else s[:, :n],
             )
@@ -348,7 +295,34 @@ class PairCritics:
     def choose_caps(self) -> None:
         """Hold the values at what the selection rows vouch for."""
         selection = self.held_out("validation", _N_IN_TABLE_SELECTION if self.by_table else 8)
-        self.caps = torch.cat([_safest_cap(scores) for scores in selection])
+        self.caps = torch.cat([safest_cap(scores) for scores in selection])
+
+    @torch.no_grad()
+    def choose_levels(self) -> None:
+        """Make the mean of e^f one on the selection rows; caps have been chosen.
+
+        What pairs apart miss of that mean under the reference, which is a log ratio, they miss of
+        the critic's too: this much stays.
+        """
+        n_turns = _N_IN_TABLE_SELECTION if self.by_table else _N_TURNS_SELECTION
+        selection = self.held_out("validation", n_turns)
+        told = torch.cat([log_mean_exp(scores.product) for scores in selection])
+        missed = [0.0 if level is None else min(level, 0.0) for level in self._reference_levels()]
+        self.levels = told - torch.as_tensor(missed, device=self.device)[self.fold_of]
+
+    def _reference_levels(self) -> list[float | None]:
+        """Log mean of e^f for the reference alone, on pairs of each fold's selection rows."""
+        levels: list[float | None] = []
+        for k, chosen in enumerate(self.rows["validation"]):
+            rows = torch.as_tensor(np.resize(chosen, (len(self.fold_of), len(chosen))))
+            x, y = (self._side(rows.to(self.device), side).reference for side in (0, 1))
+            if x is None or y is None:
+                levels.append(None)
+                continue
+            of_fold = slice(k * self.n_ensemble, k * self.n_ensemble + 1)
+            n_turns = min(_N_IN_TABLE_SELECTION, len(chosen) - 1)
+            levels.append(float(log_mean_exp(_band(x[of_fold], y[of_fold], n_turns))))
+        return levels
 
     def evaluated(self, n_turns: int) -> Iterable[tuple[int, np.ndarray, HeldOut]]:
         """Test scores, each with its fold and rows; caps have been chosen.
@@ -378,6 +352,7 @@ class PairCritics:
         rows = torch.arange(len(X), device=self.device).expand(len(self.fold_of), -1)
         name = "second" if "second" in self.network else "critic"
         raw = here._chunked(name, rows, rows).clamp(max=self.caps[:, None])
+        raw = raw - self.levels[:, None]
         by_fold = raw.double().unflatten(0, (-1, self.n_ensemble)).mean(1).cpu().numpy()
         return np.mean(by_fold - self.offsets[:, None], axis=0)
 
@@ -400,12 +375,20 @@ class PairCritics:
             return -objective(self._training_scores(rows))
 
         rows = [r for r in self.rows["train"] for _ in range(self.n_ensemble)]
-        history = train(self.network, loss, validation_loss, rows, plan, rng)
+        plan = replace(plan, input_penalty=_INPUT_PENALTY)
+        layers = self._first_layers()
+        history = train(self.network, loss, validation_loss, rows, plan, rng, layers)
         if self._by_module:
             told = validation_loss()
             self.used = torch.zeros_like(self.used)
             self.used = told <= validation_loss()
         return history
+
+    def _first_layers(self) -> list[Tensor]:
+        """Weights of the inputs of our own networks."""
+        if self._by_module:
+            return []
+        return [m.weights[0] for m in self.network.modules() if isinstance(m, MLP)]
 
     def notes(self) -> list[str]:
         """What is said of members of a user's critic that are left out, and of the reference."""
@@ -443,24 +426,6 @@ def _critic(
     if critic == "separable":
         return SeparableCritic(*widths, hidden_layer_sizes, dim_embedding=_EMBEDDING, **layers)
     return ConcatenatedCritic(*widths, hidden_layer_sizes, **layers)
-
-
-def _safest_cap(scores: HeldOut) -> Tensor:
-    """The cap of each critic (E,) with the highest lower limit of the bound on selection rows.
-
-    Among high quantiles of the values at rows drawn together: a critic that is sure of itself in
-    the tails has few rows there to be right on, and its bound a large error.
-    """
-    n = scores.joint.shape[1]
-    lower, caps = [], torch.quantile(scores.joint, _CAPS.to(scores.joint), dim=1)
-    for cap in caps:
-        joint = scores.joint.clamp(max=cap[:, None])
-        product = scores.product.clamp(max=cap[:, None, None])
-        shares = (product - product.amax(dim=(1, 2), keepdim=True)).exp().mean(dim=2)
-        value = donsker_varadhan(joint, product.flatten(1))
-        spread = joint.var(dim=1) + 2 * (shares / shares.mean(dim=1, keepdim=True)).var(dim=1)
-        lower.append(value - (spread / n).sqrt())
-    return caps.gather(0, torch.stack(lower).argmax(dim=0, keepdim=True))[0]
 
 
 def _reference_factors(

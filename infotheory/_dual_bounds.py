@@ -13,7 +13,7 @@ OBJECTIVES = ("info-nce", "donsker-varadhan", "jensen-shannon")
 
 def objective_of(name: str) -> Any:
     """Training scores -> one value a member."""
-    from infotheory._critics import info_nce_objective
+    from infotheory._scores import info_nce_objective
     from infotheory.functional import donsker_varadhan, jensen_shannon
 
     if name == "info-nce":
@@ -39,8 +39,8 @@ class DualBound(VariationalMutualInformation):
         joint, product = scores.joint + self._shift, scores.product + self._shift
         value = float(bound(joint, product.ravel(), **self._form_parameters()))
         if self._form == "donsker-varadhan" and isinstance(self.critic, str):
-            # The critics are log ratios from the start. A mean of e^f far below 1 says that the
-            # pairs apart miss what makes it up; NWJ, which it is then, cannot exceed this.
+            # The critics are log ratios. A mean of e^f far below 1 says that the pairs apart miss
+            # what makes it up; NWJ, which it is then, cannot exceed this.
             value = min(value, float(joint.mean()) + 1.0)
         return value
 

@@ -14,11 +14,18 @@ def log_radius(u: np.ndarray) -> np.ndarray:
 
 
 def features_of_pairs(u: np.ndarray, log_length: np.ndarray) -> np.ndarray:
-    """For critics of pairs: what heavy tails, rings and shells need."""
+    """For critics of pairs: what heavy tails, rings, shells and twists need.
+
+    Where the direction of a row depends on its length, products of both tell it at once; in many
+    columns networks do not find these products by themselves.
+    """
     d = max(u.shape[1], 1)  # a fold in which a variable is constant has none
     square = np.sum(u * u, axis=1, keepdims=True)
     size = np.tanh(np.abs(u))
-    return np.hstack([u, log_radius(u), square / (2 * d) - 0.5, log_length, size])
+    radius = log_radius(u)
+    # Of order one for normal rows, whatever their width.
+    by_length = u * np.tanh(radius * math.sqrt(d / 2))
+    return np.hstack([u, radius, square / (2 * d) - 0.5, log_length, size, by_length])
 
 
 def features_of_givens(u: np.ndarray) -> np.ndarray:

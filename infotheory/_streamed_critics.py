@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infotheory._critics import _LARGEST_TABLE, HeldOut, PairCritics, Scores, _open_band
+from infotheory._critics import _LARGEST_TABLE, PairCritics, _open_band
 from infotheory._reference import GaussianReference
 from infotheory._resampling import Fold
 from infotheory._row_source import RowSource
+from infotheory._scores import HeldOut, Scores
 from infotheory._training import History, Plan, _Batches
 
 # Rows of a fold that are evaluated at once, besides those that they are paired with.

@@ -42,6 +42,7 @@ class Plan:
     learning_rate_init: float = 1e-3
     weight_decay: float = 1e-2
     max_norm: float = 1.0
+    input_penalty: float = 0.0
     ema: float = 0.99
     warm_up: float = 0.05
     check_every: int = 100
@@ -171,6 +172,23 @@ def _clip(parameters: Sequence[Tensor], max_norm: float) -> None:
 
 
 @torch.no_grad()
+def _shrink_inputs(first_layers: Sequence[Tensor], rate: float, n_rows: int) -> None:
+    """Shorten the weights of each input, down to nothing: the step of a concave group lasso.
+
+    Inputs that tell nothing fade, and those longer than weights are at first are hardly touched:
+    a penalty that grew with length would hold back what tells most. What chance lends an input
+    falls with the root of the rows, and with more inputs more would live by it.
+    """
+    for weight in first_layers:
+        length = torch.linalg.vector_norm(weight, dim=-1, keepdim=True)
+        n_inputs, width = weight.shape[-2:]
+        at_first = math.sqrt(width / (3 * n_inputs))
+        amount = rate * math.sqrt(n_inputs / n_rows) / (1 + (length / at_first).square())
+        tiny = torch.finfo(weight.dtype).tiny
+        weight.mul_((1 - amount / length.clamp(min=tiny)).clamp(min=0))
+
+
+@torch.no_grad()
 def _copy_where(chosen: Tensor, targets: Sequence[Tensor], sources: Sequence[Tensor]) -> None:
     for target, source in zip(targets, sources, strict=True):
         mask = chosen.view(-1, *[1] * (target.ndim - 1))
@@ -197,6 +215,7 @@ def train(
     rows: Sequence[np.ndarray],
     plan: Plan,
     rng: np.random.Generator,
+    first_layers: Sequence[Tensor] = (),
 ) -> History:
     """Train a stack of networks in place, and leave in it the best weights of each member.
 
@@ -214,6 +233,8 @@ def train(
     plan : Plan
     rng : numpy.random.Generator
         For the order of the rows.
+    first_layers : sequence of tensors of shape (M, inputs, width)
+        Weights that ``plan.input_penalty`` shrinks input by input.
 
     Returns
     -------
@@ -237,6 +258,7 @@ def train(
     best = [p.detach().clone() for p in parameters]
     history = History(missing_device=_missing(plan.device, parameters))
     batches = _Batches(rows, plan.batch_size, rng)
+    fewest = min(len(r) for r in rows)
 
     def check() -> Tensor:
         network.eval()
@@ -279,6 +301,8 @@ def train(
                 losses.sum().backward()
             _clip(parameters, plan.max_norm)
             optimizer.step()
+            if plan.input_penalty:
+                _shrink_inputs(first_layers, rate * plan.input_penalty, fewest)
             history.n_iter = step + 1
             # A short memory at first, so that the start is soon forgotten.
             kept = min(plan.ema, (1 + step) / (10 + step))

@@ -59,6 +59,7 @@ class VariationalMutualInformation(NeuralMutualInformation):
 
     _takes_datasets = True
     bound_: ClassVar[str] = "lower bound"
+    _constant_is_open: ClassVar[bool] = False
     _baseline: ClassVar[bool] = False
     _second: ClassVar[bool] = False
     _n_turns: ClassVar[int] = _N_TURNS
@@ -186,6 +187,8 @@ class VariationalMutualInformation(NeuralMutualInformation):
                 self._objective(), self._selected_by, self._plan(type(self).__name__), rng
             )
             stack.choose_caps()
+            if self._constant_is_open:
+                stack.choose_levels()
             held_out = stack.evaluated(self._n_turns)
             return self._summary(stack, folds, held_out, history, rng)
 

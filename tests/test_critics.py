@@ -9,8 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from infotheory._critics import PairCritics, info_nce_objective  # noqa: E402
+from infotheory._critics import PairCritics  # noqa: E402
 from infotheory._resampling import cross_fit_folds  # noqa: E402
+from infotheory._scores import info_nce_objective, log_mean_exp  # noqa: E402
 from infotheory._training import Plan, local_seed  # noqa: E402
 
 
@@ -94,3 +95,33 @@ def test_members_trained_together_are_those_trained_alone():
         atol=1e-4,
         rtol=1e-4,
     )
+
+
+@pytest.mark.parametrize("critic", ["separable", "concatenated"])
+def test_the_level_takes_off_a_constant_that_the_objective_leaves_open(critic):
+    told = []
+    for constant in (0.0, -7.0):
+        stack, _ = stack_of(critic, n=400)
+        with torch.no_grad():
+            network = stack.network["critic"]
+            part = network.left if critic == "separable" else network.network
+            part.biases[-1][..., -1] += constant
+        stack.choose_caps()
+        stack.choose_levels()
+        told.append(stack.held_out("test", 20))
+    for before, after in zip(*told, strict=True):
+        torch.testing.assert_close(before.joint, after.joint, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(before.product, after.product, atol=1e-4, rtol=1e-4)
+
+
+def test_the_level_of_the_reference_alone_is_none():
+    # Of strong dependence few pairs show the mean of e^f: the log ratio is not to be raised for it.
+    x, y = normal_pair(600, rho=1 - 1e-9, d=2)
+    folds = cross_fit_folds(600, 3, 0.3, np.random.default_rng(0))
+    words = {"n_ensemble": 2, "critic": "separable", "hidden_layer_sizes": (6,)}
+    words |= {"activation": "silu", "device": torch.device("cpu"), "reference": "gaussian"}
+    with local_seed(0):
+        stack = PairCritics(x, y, folds, **words)
+    stack.choose_levels()
+    assert log_mean_exp(stack.held_out("validation", 100)[0].product)[0] < -2
+    torch.testing.assert_close(stack.levels, torch.zeros(6), atol=1e-3, rtol=0)

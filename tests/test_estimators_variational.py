@@ -26,10 +26,10 @@ from infotheory import (  # noqa: E402
     InfoNCE,
     JensenShannonBound,
 )
-from infotheory._critics import info_nce_objective  # noqa: E402
 from infotheory._estimators.automatic import NAMES  # noqa: E402
 from infotheory._estimators.variational import _gain_by_clipping  # noqa: E402
 from infotheory._reference import GaussianReference  # noqa: E402
+from infotheory._scores import info_nce_objective  # noqa: E402
 from infotheory._variational import FoldScores  # noqa: E402
 from infotheory.testing import (  # noqa: E402
     information_checks,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from infotheory._training import (  # noqa: E402
     TrainingError,
     _clip,
     _rate,
+    _shrink_inputs,
     choose_device,
     local_seed,
     train,
@@ -227,3 +229,37 @@ def test_a_missing_device_is_noted():
     (note,) = run(Points(1.0), goal, max_iter=1, device="cuda").notes()
     assert "'cuda'" in note
     assert "on the CPU" in note
+
+
+def test_inputs_that_tell_nothing_fade_and_long_ones_hardly_shrink():
+    weight = torch.zeros(1, 4, 12)
+    # A weight is 1 long at first with 12 outputs and 4 inputs.
+    weight[0, 0, 0], weight[0, 1, 0], weight[0, 2, 0] = 10.0, 1.0, 0.05
+    before = weight.clone()
+    _shrink_inputs([weight], rate=1.0, n_rows=400)
+    amount = 0.1 / (1 + before[0, :3, 0].square())
+    expected = (before[0, :3, 0] - amount).clamp(min=0)
+    torch.testing.assert_close(weight[0, :3, 0], expected)
+    assert weight[0, 2, 0] == 0
+    assert not weight[0, 3].any()
+
+
+def test_penalised_training_drops_the_input_without_effect():
+    rng = np.random.default_rng(0)
+    seen = torch.as_tensor(rng.normal(size=(60, 2)), dtype=torch.float32)
+    weight = torch.nn.Parameter(torch.full((3, 2, 6), 0.5))
+    checks = count()
+
+    def loss(rows):
+        return (seen[rows] @ weight - 3 * seen[rows][..., :1]).square().mean((1, 2))
+
+    def validation_loss():
+        # The last weights are always the best, so that what remains is the end of training.
+        return torch.full((3,), -float(next(checks)))
+
+    plan = Plan(max_iter=300, learning_rate_init=0.05, weight_decay=0.0, input_penalty=3.0)
+    network = torch.nn.ParameterList([weight])
+    train(network, loss, validation_loss, ROWS, plan, np.random.default_rng(0), [weight])
+    lengths = torch.linalg.vector_norm(weight.detach(), dim=-1)
+    assert (lengths[:, 1] < 0.05).all()
+    np.testing.assert_allclose(lengths[:, 0], 3 * np.sqrt(6), rtol=0.02)

@@ -47,7 +47,7 @@ _N_ROWS_COMPARED, _N_DRAWS_COMPARED = 1000, 20
 # Up to this many columns nearest neighbours are as good as networks, and much faster. Below so many
 # rows they are better, or, in many columns, at least no worse.
 _FEW_COLUMNS, _ROWS_FOR_NETWORKS, _ROWS_WITH_MANY_COLUMNS = 3, 1000, 200
-_SECONDS_FOR_NETWORKS, _FEWEST_SECONDS = 60.0, 5.0
+_SECONDS_FOR_NETWORKS, _FEWEST_SECONDS = 70.0, 5.0
 
 NAMES: dict[str, dict[str, Any]] = {
     "entropy": {

@@ -56,7 +56,7 @@ class InfoNCE(VariationalMutualInformation):
     _n_turns = _N_CANDIDATES - 1
 
     def _objective(self) -> Any:
-        from infotheory._critics import info_nce_objective
+        from infotheory._scores import info_nce_objective
 
         return info_nce_objective
 

@@ -58,6 +58,7 @@ class DonskerVaradhan(DualBound):
     """
 
     _form = "donsker-varadhan"
+    _constant_is_open = True
     _parameter_constraints: dict = {
         **DualBound._parameter_constraints,
         "objective": [StrOptions(set(OBJECTIVES))],
@@ -153,6 +154,7 @@ class MINE(DualBound):
     """
 
     _form = "donsker-varadhan"
+    _constant_is_open = True
     _parameter_constraints: dict = {
         **DualBound._parameter_constraints,
         "ema_rate": [Interval(Real, 0, 1, closed="right")],
