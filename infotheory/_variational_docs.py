@@ -27,7 +27,8 @@ batch_size : int, default=256
 learning_rate_init : float, default=3e-3
     Largest rate of AdamW; it rises over the first steps and falls along a cosine.
 max_iter : int, default=2000
-    Training steps, each with one batch for every network.
+    Training steps, each with one batch for every network. Inputs whose weights tell nothing fade
+    on the way: of many columns few may matter.
 max_seconds : float, default=None
     End training after this time.
 early_stopping : bool, default=True
