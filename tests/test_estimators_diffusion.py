@@ -106,6 +106,17 @@ def test_one_column_against_many():
         assert abs(fitted.mutual_information_ - 0.5 * math.log(2)) < 3.5 * fitted.standard_error_
 
 
+def test_the_narrower_variable_is_diffused_whichever_comes_first():
+    x, y = normal_pair(300, d=3)
+    first, second = (small(max_iter=20).fit(*pair) for pair in ((x[:, :1], y), (y, x[:, :1])))
+    assert first.mutual_information_ == second.mutual_information_
+    np.testing.assert_array_equal(first.pointwise_, second.pointwise_)
+    told = first.pointwise(x[:50, :1], y[:50]), second.pointwise(y[:50], x[:50, :1])
+    np.testing.assert_array_equal(*told)
+    joint = small(variant="joint", max_iter=20)
+    assert joint.fit(y, x[:, :1]).pointwise(y, x[:, :1]).shape == (300,)
+
+
 def test_values_beyond_the_log_of_n_are_noted():
     x, noise = normal_pair(200)
     fitted = small().fit(x, x + 1e-5 * noise)

@@ -19,15 +19,17 @@ _N_DRAWS, _N_DRAWS_NEW = 48, 128
 class MINDE(NeuralMutualInformation):
     r"""Mutual information from the errors of denoisers, with and without the other variable.
 
-    Rows of X are sent through a Gaussian channel at every signal-to-noise ratio; how much better
-    their noise is predicted when y is known, integrated over the log ratio, is the mutual
-    information. Networks learn only what the best linear denoiser, that of a normal law, leaves.
+    Rows of one variable are sent through a Gaussian channel at every signal-to-noise ratio; how
+    much better their noise is predicted when the other is known, integrated over the log ratio, is
+    the mutual information. Networks learn only what the best linear denoiser, that of a normal law,
+    leaves.
 
     Parameters
     ----------
     variant : {"conditional", "joint"}
-        "conditional" compares denoisers of X that do and do not see y. "joint" compares one of
-        (X, y) with those of each side given the other.
+        "conditional" compares denoisers of the variable of fewer columns, X if there are as many,
+        that do and do not see the other. "joint" compares one of (X, y) with those of each side
+        given the other.
     form : {"gap", "inside", "outside"}
         What is reported: the gap of the denoising errors, of second order in the error of the
         networks; half the squared difference of their predictions; or the difference of two
@@ -162,6 +164,7 @@ class MINDE(NeuralMutualInformation):
         from infotheory import _denoisers as denoisers
         from infotheory._training import choose_device, local_seed
 
+        X, Y = self._diffused_first(X, Y)
         margins, references, has_reference = choose_references(X, Y, folds, self.reference)
         if self.variant == "conditional":
             problems = [denoisers.MARGINAL, denoisers.CONDITIONAL]
@@ -191,6 +194,14 @@ class MINDE(NeuralMutualInformation):
         result = self._summary(X, Y, folds, stack, gains, history)
         stack.release()
         return result
+
+    def _diffused_first(self, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both tables, the narrower one first where one is diffused: fewer columns to denoise.
+
+        A wide one may also lie on a curve or surface, which no range of noise shows whole.
+        """
+        narrower = Y.shape[1] < X.shape[1] and self.variant == "conditional"
+        return (Y, X) if narrower else (X, Y)
 
     def _summary(
         self,
@@ -250,10 +261,11 @@ class MINDE(NeuralMutualInformation):
             return np.zeros(len(left))
         form = _FORMS.index(self.form)
         both, *alone = self._stacks()
-        told = both.log_ratio(left, right, form, _N_DRAWS_NEW)
+        told = both.log_ratio(*self._diffused_first(left, right), form, _N_DRAWS_NEW)
         for stack in alone:
             given = right[:, table_width(self._seen[1]) :]
-            told = told - stack.log_ratio(left, given, form, _N_DRAWS_NEW)
+            rows = self._diffused_first(left, given)
+            told = told - stack.log_ratio(*rows, form, _N_DRAWS_NEW)
         return told
 
     def score(self, X: Any, y: Any, *, condition: Any = None) -> float:
