@@ -292,40 +292,37 @@ class PairCritics:
         values = [self._values(name, self._side(r, 0), self._side(s, 1)) for r, s in parts]
         return torch.cat(values, dim=1)
 
-    def choose_caps(self) -> None:
-        """Hold the values at what the selection rows vouch for."""
-        selection = self.held_out("validation", _N_IN_TABLE_SELECTION if self.by_table else 8)
-        self.caps = torch.cat([safest_cap(scores) for scores in selection])
-
     @torch.no_grad()
-    def choose_levels(self) -> None:
-        """Make the mean of e^f one on the selection rows; caps have been chosen.
+    def calibrate(self, *, level: bool) -> None:
+        """Hold the values at what the selection rows vouch for.
 
-        What pairs apart miss of that mean under the reference, which is a log ratio, they miss of
-        the critic's too: this much stays.
+        With `level`, for objectives that leave a constant open, also make the mean of e^f one
+        there. What pairs apart miss of that mean under the reference, which is a log ratio, they
+        miss of the critic's too: this much stays.
         """
         n_turns = _N_IN_TABLE_SELECTION if self.by_table else _N_TURNS_SELECTION
         selection = self.held_out("validation", n_turns)
-        told = torch.cat([log_mean_exp(scores.product) for scores in selection])
-        missed = [0.0 if level is None else min(level, 0.0) for level in self._reference_levels()]
-        self.levels = told - torch.as_tensor(missed, device=self.device)[self.fold_of]
+        self.caps = torch.cat([safest_cap(scores) for scores in selection])
+        if level:
+            capped = zip(selection, self.caps.split(self.n_ensemble), strict=True)
+            told = [log_mean_exp(s.product.clamp(max=c[:, None, None])) for s, c in capped]
+            self.levels = torch.cat(told) - self._missed_of_reference()[self.fold_of]
 
-    def _reference_levels(self) -> list[float | None]:
-        """Log mean of e^f for the reference alone, on pairs of each fold's selection rows."""
-        levels: list[float | None] = []
+    def _missed_of_reference(self) -> Tensor:
+        """Log mean of e^f for each fold's reference on pairs of its selection rows, or 0 if more."""
+        levels = torch.zeros(len(self.references), device=self.device)
+        if not self.has_reference:
+            return levels
         for k, chosen in enumerate(self.rows["validation"]):
             rows = torch.as_tensor(np.resize(chosen, (len(self.fold_of), len(chosen))))
             x, y = (self._side(rows.to(self.device), side).reference for side in (0, 1))
-            if x is None or y is None:
-                levels.append(None)
-                continue
-            of_fold = slice(k * self.n_ensemble, k * self.n_ensemble + 1)
+            one = slice(k * self.n_ensemble, k * self.n_ensemble + 1)
             n_turns = min(_N_IN_TABLE_SELECTION, len(chosen) - 1)
-            levels.append(float(log_mean_exp(_band(x[of_fold], y[of_fold], n_turns))))
-        return levels
+            levels[k] = log_mean_exp(_band(x[one], y[one], n_turns))[0]
+        return levels.clamp(max=0)
 
     def evaluated(self, n_turns: int) -> Iterable[tuple[int, np.ndarray, HeldOut]]:
-        """Test scores, each with its fold and rows; caps have been chosen.
+        """Test scores, each with its fold and rows; calibrated before.
 
         At least `n_turns` pairs apart a row, all of them where a table is small.
         """

@@ -161,7 +161,7 @@ def mutual_information(
         Number of permutations for a p-value of independence; 0 for none. Where "auto" takes a
         network, nearest neighbours are what is permuted.
     max_seconds : float, optional
-        Time for training a network, for estimators that do. "auto" allows 60 where it is None,
+        Time for training a network, for estimators that do. "auto" allows 70 where it is None,
         and takes none below 5; results that ran into it depend on the machine.
     n_jobs : int, optional
         Threads for resampling.

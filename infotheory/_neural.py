@@ -25,16 +25,6 @@ from infotheory._validation import Variable, describe
 # Integer columns with more values than this are read as numbers, others as labels.
 _MOST_LABELS = 20
 _FEW_ROWS = 500
-_TAKE_DATASETS = (
-    "DonskerVaradhan",
-    "MINE",
-    "NWJ",
-    "TUBA",
-    "JensenShannonBound",
-    "SMILE",
-    "InfoNCE",
-    "FLO",
-)
 
 
 @dataclass(frozen=True)
@@ -226,7 +216,7 @@ class NeuralMutualInformation(MutualInformationEstimator):
         if not self._takes_datasets:
             raise TypeError(
                 f"{type(self).__name__} takes arrays, got a {type(X).__name__}. A Torch dataset "
-                f"is for {', '.join(_TAKE_DATASETS[:-1])} and {_TAKE_DATASETS[-1]}."
+                f"is for estimators with critics, such as DonskerVaradhan and MINE."
             )
         self._validate_params()
         if y is not None:

@@ -186,9 +186,7 @@ class VariationalMutualInformation(NeuralMutualInformation):
             history = stack.fit(
                 self._objective(), self._selected_by, self._plan(type(self).__name__), rng
             )
-            stack.choose_caps()
-            if self._constant_is_open:
-                stack.choose_levels()
+            stack.calibrate(level=self._constant_is_open)
             held_out = stack.evaluated(self._n_turns)
             return self._summary(stack, folds, held_out, history, rng)
 

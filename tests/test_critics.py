@@ -106,8 +106,7 @@ def test_the_level_takes_off_a_constant_that_the_objective_leaves_open(critic):
             network = stack.network["critic"]
             part = network.left if critic == "separable" else network.network
             part.biases[-1][..., -1] += constant
-        stack.choose_caps()
-        stack.choose_levels()
+        stack.calibrate(level=True)
         told.append(stack.held_out("test", 20))
     for before, after in zip(*told, strict=True):
         torch.testing.assert_close(before.joint, after.joint, atol=1e-4, rtol=1e-4)
@@ -122,6 +121,6 @@ def test_the_level_of_the_reference_alone_is_none():
     words |= {"activation": "silu", "device": torch.device("cpu"), "reference": "gaussian"}
     with local_seed(0):
         stack = PairCritics(x, y, folds, **words)
-    stack.choose_levels()
+    stack.calibrate(level=True)
     assert log_mean_exp(stack.held_out("validation", 100)[0].product)[0] < -2
     torch.testing.assert_close(stack.levels, torch.zeros(6), atol=1e-3, rtol=0)
