@@ -309,7 +309,7 @@ class PairCritics:
             self.levels = torch.cat(told) - self._missed_of_reference()[self.fold_of]
 
     def _missed_of_reference(self) -> Tensor:
-        """Log mean of e^f for each fold's reference on pairs of its selection rows, or 0 if more."""
+        """Log mean of e^f of each fold's reference on pairs of selection rows; 0 if it is more."""
         levels = torch.zeros(len(self.references), device=self.device)
         if not self.has_reference:
             return levels
