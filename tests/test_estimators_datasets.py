@@ -432,8 +432,8 @@ def test_too_few_rows_in_the_sample(little_memory):
 
 
 @pytest.mark.parametrize("Other", [MINDE, DoE, CLUB, LeaveOneOutBound, WassersteinDependency])
-def test_other_networks_name_those_that_take_datasets(Other):
-    with pytest.raises(TypeError, match=r"DonskerVaradhan, MINE, .* and FLO"):
+def test_other_networks_say_who_takes_datasets(Other):
+    with pytest.raises(TypeError, match="takes arrays.*such as DonskerVaradhan"):
         Other().fit(tensors(*normal_pair(60)))
 
 
