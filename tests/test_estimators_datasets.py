@@ -433,7 +433,7 @@ def test_too_few_rows_in_the_sample(little_memory):
 
 @pytest.mark.parametrize("Other", [MINDE, DoE, CLUB, LeaveOneOutBound, WassersteinDependency])
 def test_other_networks_say_who_takes_datasets(Other):
-    with pytest.raises(TypeError, match="takes arrays.*such as DonskerVaradhan"):
+    with pytest.raises(TypeError, match=r"takes arrays.*such as DonskerVaradhan"):
         Other().fit(tensors(*normal_pair(60)))
 
 
