@@ -271,13 +271,11 @@ def train(
 
     lowest = check().clone()
     history.best_iter = np.zeros(len(lowest), dtype=int)
-    since = torch.zeros(len(lowest), dtype=torch.int64)
 
     def consider() -> None:
         """Keep the averaged weights of the members that they are the best of so far."""
         values = check()
         better = values < lowest
-        since.copy_(torch.where(values < lowest - plan.tol, 0, since + 1))
         _copy_where(better.to(average[0].device), best, average)
         history.best_iter[better.numpy()] = history.n_iter
         lowest.copy_(torch.minimum(lowest, values))
@@ -316,7 +314,7 @@ def train(
                 consider()
                 told = float(np.mean(history.validation[-1]))
                 progress.set_postfix(loss=f"{current:.4g}", validation=f"{told:.4g}")
-                if bool((since >= plan.n_iter_no_change).all()):
+                if _stands_still(history.validation, plan):
                     history.stopped = "no change"
                     break
     except KeyboardInterrupt:
@@ -327,6 +325,16 @@ def train(
     _copy_where(torch.ones(len(lowest), dtype=torch.bool, device=best[0].device), parameters, best)
     network.eval()
     return history
+
+
+def _stands_still(validation: Sequence[np.ndarray], plan: Plan) -> bool:
+    """Whether the mean over all members has not fallen by `tol` in the last checks.
+
+    It is the mean that tells: of many members one or another falls by chance at every check.
+    """
+    means = [float(np.mean(values)) for values in validation]
+    before, recent = means[: -plan.n_iter_no_change], means[-plan.n_iter_no_change :]
+    return bool(before) and min(recent) >= min(before) - plan.tol
 
 
 def _untrained(network: nn.Module, validation_loss: Callable[[], Tensor], plan: Plan) -> History:

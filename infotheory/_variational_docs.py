@@ -32,7 +32,8 @@ max_iter : int, default=2000
 max_seconds : float, default=None
     End training after this time.
 early_stopping : bool, default=True
-    End training when no network gets better on its selection rows.
+    End training when the mean of all networks on their selection rows gets no better. Each keeps
+    its own best weights.
 validation_fraction : float, default=0.125
     Share of the rows outside a fold that select among the states of training; two at least.
 n_iter_no_change : int, default=8

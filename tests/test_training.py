@@ -75,6 +75,28 @@ def test_training_stops_when_no_member_gets_better():
     assert history.n_iter == 4 * 10
 
 
+@pytest.mark.parametrize(("fall", "n_iter"), [(0.0, 4 * 10), (0.01, 300)])
+def test_training_goes_on_while_the_mean_over_members_falls(fall, n_iter):
+    # At each check another member is the best so far by more than `tol`, at the cost of the rest.
+    checks = count()
+
+    def validation_loss():
+        i = next(checks)
+        turn = torch.roll(torch.tensor([-2.0, 1.0, 1.0]), i)
+        return i * (turn - fall)
+
+    points, goal = Points(), torch.ones(3, 2)
+    history = train(
+        points,
+        lambda rows: points.distance(goal),
+        validation_loss,
+        ROWS,
+        Plan(max_iter=300, check_every=10, n_iter_no_change=4, tol=0.001),
+        np.random.default_rng(0),
+    )
+    assert history.n_iter == n_iter
+
+
 def test_selection_sees_the_moving_average():
     points, seen = Points(members=1), []
     goal = torch.ones(1, 2)

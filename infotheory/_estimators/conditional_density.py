@@ -36,7 +36,8 @@ class DoE(PointwiseLaws):
         Steps.
     max_seconds : float, optional
     early_stopping : bool
-        Stop when the selection rows show no gain of `tol` in `n_iter_no_change` checks.
+        Stop when no gain of `tol` shows on the selection rows, over all networks, in
+        `n_iter_no_change` checks.
     validation_fraction : float
         Share of the rows outside a fold that select.
     n_iter_no_change : int
@@ -189,7 +190,8 @@ class CLUB(LawsByPairs):
         Steps.
     max_seconds : float, optional
     early_stopping : bool
-        Stop when the selection rows show no gain of `tol` in `n_iter_no_change` checks.
+        Stop when no gain of `tol` shows on the selection rows, over all networks, in
+        `n_iter_no_change` checks.
     validation_fraction : float
         Share of the rows outside a fold that select.
     n_iter_no_change : int
@@ -300,7 +302,8 @@ class LeaveOneOutBound(PointwiseLaws, LawsByPairs):
         Steps.
     max_seconds : float, optional
     early_stopping : bool
-        Stop when the selection rows show no gain of `tol` in `n_iter_no_change` checks.
+        Stop when no gain of `tol` shows on the selection rows, over all networks, in
+        `n_iter_no_change` checks.
     validation_fraction : float
         Share of the rows outside a fold that select.
     n_iter_no_change : int
