@@ -17,6 +17,8 @@ import io
 import math
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -43,7 +45,7 @@ BOUNDS = {
     "CLUB": "",
     "MINDE": "",
 }
-STEPPED = ("MINE", "SMILE")
+STEPPED = ("MINE", "SMILE", "MINDE")
 PEER = "torch-mist"
 LAW = correlated_normals([0.8] * 5)
 BATCH, PEER_STEPS = 256, 4000
@@ -53,10 +55,14 @@ N_STEPPED = 40 * BATCH
 HIDDEN, EMBEDDING = (128, 128, 128), 32
 # Partners of each row in a step: all others of the batch, or as many as our networks of pairs take.
 PARTNERS = {"separable": BATCH - 1, "concatenated": 4}
+DENOISER = "denoiser"
+# Functions of the log-SNR among the inputs of a denoiser.
+WAVES = 10
 
 ACCURACY = (
     *("truth", "value", "standard error", "error", "seconds"),
-    *("torch-mist", "its error", "its error on new rows", "its seconds", "seconds, ratio"),
+    *("torch-mist", "its error", "its error on new rows", "its seconds"),
+    *("seconds of its MINE", "ratio to its MINE"),
 )
 SPEED = ("ms a step and network", "torch-mist", "ratio", "plain loop", "ratio to plain", "networks")
 
@@ -114,15 +120,23 @@ def accuracy(results: Results, bound: str, peer: Any, *, quick: bool) -> None:
         "error": number(fitted.mutual_information_ - LAW.mutual_information, sign=True),
         "seconds": number(seconds, 1),
     }
-    if peer is not None and BOUNDS[bound]:
-        told, fresh, its = peer_value(peer, BOUNDS[bound], n, 20 if quick else PEER_STEPS)
+    if peer is not None:
+        steps = 20 if quick else PEER_STEPS
+        # The yardstick is measured beside every row: a machine's speed changes on the way.
+        yardstick = peer_value(peer, BOUNDS["MINE"], n, steps)
         row |= {
-            "torch-mist": number(told),
-            "its error": number(told - LAW.mutual_information, sign=True),
-            "its error on new rows": number(fresh - LAW.mutual_information, sign=True),
-            "its seconds": number(its, 1),
-            "seconds, ratio": number(seconds / its, 2),
+            "seconds of its MINE": number(yardstick[2], 1),
+            "ratio to its MINE": number(seconds / yardstick[2], 2),
         }
+        if BOUNDS[bound]:
+            its = yardstick if bound == "MINE" else peer_value(peer, BOUNDS[bound], n, steps)
+            told, fresh, its_seconds = its
+            row |= {
+                "torch-mist": number(told),
+                "its error": number(told - LAW.mutual_information, sign=True),
+                "its error on new rows": number(fresh - LAW.mutual_information, sign=True),
+                "its seconds": number(its_seconds, 1),
+            }
     results.keep(row, circumstances((PEER,)))
 
 
@@ -152,6 +166,27 @@ class PlainCritic(nn.Module):
         return values[0], values[1:].flatten()
 
 
+def plain_denoiser_steps(steps: int) -> None:
+    """The plainest loop of denoising: as many inputs as ours has, noise predicted, step."""
+    x, y = as_float(*LAW.sample(N_STEPPED, 0))
+    width, sizes = x.shape[1], (6 * x.shape[1] + WAVES, *HIDDEN)
+    layers = [part for two in pairwise(sizes) for part in (nn.Linear(*two), nn.SiLU())]
+    network = nn.Sequential(*layers, nn.Linear(HIDDEN[-1], 2 * width))
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    frequencies = torch.linspace(0.1, 1, WAVES)
+    for _ in range(steps):
+        rows = torch.randint(len(x), (BATCH,))
+        clean = torch.cat([x[rows], y[rows]], -1)
+        log_snr = 24 * torch.rand(BATCH, 1) - 12
+        noise = torch.randn_like(clean)
+        seen = log_snr.sigmoid().sqrt() * clean + (-log_snr).sigmoid().sqrt() * noise
+        inputs = torch.cat([seen, clean, seen.abs().tanh(), (log_snr * frequencies).sin()], -1)
+        loss = (network(inputs) - noise).square().sum(-1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
 def plain_steps(bound: str, kind: str, steps: int) -> None:
     """The plainest loop: draw rows, loss, step."""
     x, y = as_float(*LAW.sample(N_STEPPED, 0))
@@ -174,8 +209,9 @@ def plain_steps(bound: str, kind: str, steps: int) -> None:
 
 def our_steps(bound: str, kind: str, steps: int) -> int:
     """A whole fit of this many steps, its checks on held-out rows included; how many networks."""
+    changes: dict[str, Any] = {} if kind == DENOISER else {"critic": kind}
     estimator = getattr(infotheory, bound)(
-        critic=kind,
+        **changes,
         hidden_layer_sizes=HIDDEN,
         batch_size=BATCH,
         max_iter=steps,
@@ -183,7 +219,8 @@ def our_steps(bound: str, kind: str, steps: int) -> int:
         random_state=0,
     )
     estimator.fit(*LAW.sample(N_STEPPED, 0))
-    return estimator.n_folds * estimator.n_ensemble
+    # MINDE has one network that sees y and one that does not.
+    return estimator.n_folds * estimator.n_ensemble * (2 if kind == DENOISER else 1)
 
 
 def peer_steps(bound: str, kind: str, steps: int) -> None:
@@ -235,18 +272,19 @@ def speed(results: Results, bound: str, kind: str, peer: Any, *, quick: bool) ->
     few, many, repeats = (40, 80, 1) if quick else (200, 600, 3)
     networks = our_steps(bound, kind, 1)
     ours = milliseconds(lambda steps: our_steps(bound, kind, steps), few, many, repeats) / networks
-    plain = milliseconds(lambda steps: plain_steps(bound, kind, steps), few, many, repeats)
+    loop = plain_denoiser_steps if kind == DENOISER else partial(plain_steps, bound, kind)
+    plain = milliseconds(loop, few, many, repeats)
     row = {
         "bound": bound,
         "critic": kind,
-        "partners a row": PARTNERS[kind],
+        "partners a row": PARTNERS.get(kind, 0),
         "batch": BATCH,
         "ms a step and network": number(ours, 3),
         "plain loop": number(plain, 3),
         "ratio to plain": number(ours / plain, 2),
         "networks": networks,
     }
-    if peer is not None:
+    if peer is not None and kind != DENOISER:
         its = milliseconds(lambda steps: peer_steps(bound, kind, steps), few, many, repeats)
         row |= {"torch-mist": number(its, 3), "ratio": number(ours / its, 2)}
     results.keep(row, circumstances((PEER,)))
@@ -288,7 +326,8 @@ def main() -> None:
         results.head()
         stepped = [name for name in bounds if name in STEPPED]
         for bound in stepped[:1] if quick else stepped:
-            for kind, partners in PARTNERS.items():
+            kinds = {DENOISER: 0} if bound == "MINDE" else PARTNERS
+            for kind, partners in kinds.items():
                 key = dict(zip(keys, (bound, kind, partners, BATCH), strict=True))
                 if arguments.again or not results.has(**key):
                     speed(results, bound, kind, peer, quick=quick)

@@ -73,7 +73,7 @@ class PairCritics:
     baseline : bool
         Subtract a function of y alone, a network of its own, from the critic.
     second : bool
-        Train a second critic beside the first.
+        Train a second critic beside the first: the first less a function of x alone.
     device : torch.device
     """
 
@@ -123,10 +123,11 @@ class PairCritics:
         self.widths = widths
         layers = {"members": (members,), "activation": activation, "zero_output": True}
         parts = {"critic": _critic(critic, members, widths, hidden_layer_sizes, layers)}
+        # Small: networks of both variables can hold a function of one as well.
         if second:
-            parts["second"] = _critic(critic, members, widths, hidden_layer_sizes, layers)
+            parts["excess"] = MLP((widths[0], *hidden_layer_sizes[:1], 1), **layers)
         if baseline:
-            parts["baseline"] = MLP((widths[1], *hidden_layer_sizes, 1), **layers)
+            parts["baseline"] = MLP((widths[1], *hidden_layer_sizes[:1], 1), **layers)
         self.network = nn.ModuleDict(parts).to(device, torch.float32)
         self.by_table = critic in ("separable", "bilinear")
 
@@ -171,15 +172,24 @@ class PairCritics:
         own = None if self.raw is None else self.raw[side][self.fold_of[:, None], rows]
         return _Side(seen if own is None else own, seen, factors)
 
-    def _values(self, name: str, x: _Side, y: _Side) -> Tensor:
-        """Values of a critic row by row."""
-        value, start = self.network[name](x.inputs, y.inputs), 0.0
+    def _values(self, x: _Side, y: _Side) -> Tensor:
+        """Values of the critics row by row."""
+        value, start = self.network["critic"](x.inputs, y.inputs), 0.0
         if x.reference is not None and y.reference is not None:
             start = (x.reference * y.reference).sum(dim=-1).float()
             value = value + start
-        if name == "critic" and "baseline" in self.network:
+        if "baseline" in self.network:
             value = value - self.network["baseline"](y.features).squeeze(-1)
         return torch.where(self.used[:, None], value, start) if self._by_module else value
+
+    def _excess(self, rows: Tensor) -> Tensor | None:
+        """How far the critic is above the second one at the x of rows (M, b)."""
+        if "excess" not in self.network:
+            return None
+        size = max(1, _LARGEST_CHUNK // len(rows))
+        network = self.network["excess"]
+        parts = [network(self._side(r, 0).features) for r in rows.split(size, dim=1)]
+        return torch.cat(parts, dim=1).squeeze(-1) * self.used[:, None]
 
     @property
     def _factorised(self) -> SeparableCritic | BilinearCritic:
@@ -199,19 +209,21 @@ class PairCritics:
 
     def scores(self, rows: Tensor) -> Scores:
         """Values at rows (M, b) together and apart; apart means all other pairs in a table."""
-        x, y = self._side(rows, 0), self._side(rows, 1)
-        second = self._values("second", x, y) if "second" in self.network else None
+        excess = self._excess(rows)
         if self.by_table:
-            left, right = self._factors(x, y)
+            left, right = self._factors(self._side(rows, 0), self._side(rows, 1))
             table = (left @ right.mT).float()
-            return Scores(table.diagonal(dim1=-2, dim2=-1), table, second=second)
+            joint = table.diagonal(dim1=-2, dim2=-1)
+            return Scores(joint, table, second=None if excess is None else joint - excess)
         b = rows.shape[1]
         turns = [int(s) for s in torch.randint(1, b, (min(_N_TURNS_TRAINING, b - 1),))]
         stayed = rows.repeat(1, len(turns) + 1)
         turned = torch.cat([rows, *(rows.roll(-s, dims=1) for s in turns)], dim=1)
-        values = self._values("critic", self._side(stayed, 0), self._side(turned, 1))
+        values = self._values(self._side(stayed, 0), self._side(turned, 1))
         values = values.unflatten(1, (-1, b))
-        return Scores(values[:, 0], turned=values[:, 1:].mT, turns=turns, second=second)
+        joint = values[:, 0]
+        second = None if excess is None else joint - excess
+        return Scores(joint, turned=values[:, 1:].mT, turns=turns, second=second)
 
     @torch.no_grad()
     def held_out(self, which: str, n_turns: int) -> list[HeldOut]:
@@ -224,28 +236,26 @@ class PairCritics:
         joint, apart, turns = (self._by_table if self.by_table else self._by_turns)(
             stacked, lengths, n_turns
         )
-        second = None
-        if "second" in self.network:
-            second = self._chunked("second", stacked, stacked)
         caps = joint.amax(dim=1) if which == "validation" else self.caps
-        return self._held(joint, apart, turns, second, lengths, caps)
+        return self._held(joint, apart, turns, self._excess(stacked), lengths, caps)
 
     def _held(
         self,
         joint: Tensor,
         apart: Sequence[Tensor],
         turns: Sequence[np.ndarray],
-        second: Tensor | None,
+        excess: Tensor | None,
         lengths: Sequence[int],
         caps: Tensor,
     ) -> list[HeldOut]:
         """Scores by fold, none above its cap; rows beyond a fold's own are left out."""
         levels = self.levels
         folded, lowered = caps.split(self.n_ensemble), levels.split(self.n_ensemble)
-        together = (joint.clamp(max=caps[:, None]) - levels[:, None]).split(self.n_ensemble)
+        joint = joint.clamp(max=caps[:, None]) - levels[:, None]
+        together = joint.split(self.n_ensemble)
         seconds: Sequence[Tensor | None] = [None] * len(lengths)
-        if second is not None:
-            seconds = second.clamp(max=caps[:, None]).split(self.n_ensemble)
+        if excess is not None:
+            seconds = (joint - excess).split(self.n_ensemble)
         return [
             HeldOut(
                 together[k][:, :n],
@@ -281,15 +291,15 @@ class PairCritics:
             # A short fold has fewer turns; what it gets beyond them is left out below.
             turn = torch.as_tensor([int(t[min(j, len(t) - 1)]) for t in turns], device=self.device)
             partner = (position + turn[self.fold_of, None]) % length
-            values.append(self._chunked("critic", rows, rows.gather(1, partner)))
+            values.append(self._chunked(rows, rows.gather(1, partner)))
         by_fold = torch.stack(values, dim=-1).split(self.n_ensemble)
         apart = [v[:, :n, : len(t)] for v, n, t in zip(by_fold, lengths, turns, strict=True)]
-        return self._chunked("critic", rows, rows), apart, turns
+        return self._chunked(rows, rows), apart, turns
 
-    def _chunked(self, name: str, rows_x: Tensor, rows_y: Tensor) -> Tensor:
+    def _chunked(self, rows_x: Tensor, rows_y: Tensor) -> Tensor:
         size = max(1, _LARGEST_CHUNK // len(rows_x))
         parts = zip(rows_x.split(size, dim=1), rows_y.split(size, dim=1), strict=True)
-        values = [self._values(name, self._side(r, 0), self._side(s, 1)) for r, s in parts]
+        values = [self._values(self._side(r, 0), self._side(s, 1)) for r, s in parts]
         return torch.cat(values, dim=1)
 
     @torch.no_grad()
@@ -347,9 +357,10 @@ class PairCritics:
         here = copy.copy(self)
         PairCritics._keep(here, X, Y)
         rows = torch.arange(len(X), device=self.device).expand(len(self.fold_of), -1)
-        name = "second" if "second" in self.network else "critic"
-        raw = here._chunked(name, rows, rows).clamp(max=self.caps[:, None])
-        raw = raw - self.levels[:, None]
+        raw = here._chunked(rows, rows).clamp(max=self.caps[:, None]) - self.levels[:, None]
+        excess = here._excess(rows)
+        if excess is not None:
+            raw = raw - excess
         by_fold = raw.double().unflatten(0, (-1, self.n_ensemble)).mean(1).cpu().numpy()
         return np.mean(by_fold - self.offsets[:, None], axis=0)
 

@@ -180,7 +180,7 @@ class StreamedPairCritics(PairCritics):
     ) -> list[HeldOut]:
         m = self._partners(block, n_turns)
         parts = [self._on(*next(tables))._sliding(n, m) for _, n in self._places(block, n_turns)]
-        joint, apart, second = zip(*parts, strict=True)
+        joint, apart, excess = zip(*parts, strict=True)
         lengths = [len(rows) for rows in block]
         # The last turn of a fold with fewer rows than another would pair rows with themselves.
         turns = [min(m, n - 1) for n in lengths]
@@ -189,25 +189,22 @@ class StreamedPairCritics(PairCritics):
             torch.cat(joint, dim=1),
             [a[:, :n, :t] for a, n, t in zip(of_fold, lengths, turns, strict=True)],
             [np.arange(1, t + 1) for t in turns],
-            None if second[0] is None else torch.cat(second, dim=1),
+            None if excess[0] is None else torch.cat(excess, dim=1),
             lengths,
             self.caps,
         )
 
     def _sliding(self, n: int, n_turns: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Scores of the first n rows shown: with themselves, with the rows after each, second."""
+        """Scores of the first n rows shown: with themselves, with the rows after each, excess."""
         rows = torch.arange(n + n_turns, device=self.device).expand(len(self.fold_of), -1)
         x, y = self._side(rows[:, :n], 0), self._side(rows[:, :n], 1)
-        second = self._values("second", x, y) if "second" in self.network else None
+        excess = self._excess(rows[:, :n])
         if self.by_table:
             left, right = self._factors(x, self._side(rows, 1))
             joint = (left * right[:, :n]).sum(dim=-1).float()
-            return joint, _open_band(left, right, n_turns), second
-        turned = [
-            self._values("critic", x, self._side(rows[:, s : s + n], 1))
-            for s in range(1, n_turns + 1)
-        ]
-        return self._values("critic", x, y), torch.stack(turned, dim=-1), second
+            return joint, _open_band(left, right, n_turns), excess
+        turned = [self._values(x, self._side(rows[:, s : s + n], 1)) for s in range(1, n_turns + 1)]
+        return self._values(x, y), torch.stack(turned, dim=-1), excess
 
     def release(self) -> None:
         """Forget the rows and where they came from."""

@@ -45,10 +45,10 @@ def test_held_out_scores_are_those_of_the_pairs_one_by_one(critic, part):
         for e in (0, 1):
             m = 2 * k + e
 
-            def value(left, right, m=m, name="critic"):
+            def value(left, right, m=m):
                 every = [t.expand(4, -1) for t in (left, right)]
                 x, y = stack._side(every[0], 0), stack._side(every[1], 1)
-                return stack._values(name, x, y)[m]
+                return stack._values(x, y)[m]
 
             torch.testing.assert_close(scores.joint[e], value(rows, rows), atol=1e-4, rtol=1e-4)
             for j, s in enumerate(scores.shifts if hasattr(scores, "shifts") else ()):
@@ -56,7 +56,10 @@ def test_held_out_scores_are_those_of_the_pairs_one_by_one(critic, part):
                 expected = value(rows, partner)
                 torch.testing.assert_close(scores.product[e, :, j], expected, atol=1e-4, rtol=1e-4)
             if scores.second is not None:
-                expected = value(rows, rows, name="second")
+                network, own_x = stack.network["excess"], stack._side(rows.expand(4, -1), 0)
+                excess = network(own_x.features)[m, :, 0]
+                assert excess.std() > 0.01
+                expected = value(rows, rows) - excess
                 torch.testing.assert_close(scores.second[e], expected, atol=1e-4, rtol=1e-4)
 
 
@@ -66,7 +69,7 @@ def test_training_scores_pair_every_row_with_others(critic):
     rows = torch.as_tensor(np.stack([f.train[:7] for f in folds for _ in (0, 1)]))
     with local_seed(1), torch.no_grad():
         scores = stack.scores(rows)
-        told = stack._values("critic", stack._side(rows, 0), stack._side(rows, 1))
+        told = stack._values(stack._side(rows, 0), stack._side(rows, 1))
         torch.testing.assert_close(scores.joint, told, atol=1e-4, rtol=1e-4)
         of_x, of_y, n_candidates = scores.log_shares()
     assert scores.product.shape == (4, 7, n_candidates - 1)
