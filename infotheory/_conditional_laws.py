@@ -109,7 +109,7 @@ class ConditionalDensityEstimator(NeuralMutualInformation):
                 f"Values of {variable.name} repeat, where no density describes them: the value may "
                 f"be far off. MixedKSG or DonskerVaradhan can bear that."
             )
-        correction = self._correction(stack, folds, rng)
+        stack.correction = correction = self._correction(stack, folds, rng)
         if correction > 0.005:
             notes.append(
                 f"{correction:.3g} nats were added for the estimation of the normal reference; "
@@ -163,7 +163,7 @@ class ConditionalDensityEstimator(NeuralMutualInformation):
 
     def _at(self, stack: Any, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         given, target = (left, right) if self._target == "y" else (right, left)
-        return self._of_new(stack, stack.on(given, self._as_target(target)))
+        return self._of_new(stack, stack.on(given, self._as_target(target))) + stack.correction
 
     def score(self, X: Any, y: Any, *, condition: Any = None) -> float:
         """The value at new rows, which trained nothing.

@@ -79,6 +79,8 @@ class ConditionalDensities:
         device: torch.device,
     ) -> None:
         self.folds, self.n_ensemble, self.family, self.device = folds, n_ensemble, family, device
+        # Nats to add to every log ratio, which the estimator knows.
+        self.correction = 0.0
         self.margins, self.references, self.has_reference = choose_references(
             X, Y, folds, reference
         )

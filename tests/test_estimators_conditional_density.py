@@ -93,6 +93,17 @@ def test_pointwise_values(cls, rows):
     assert fitted.score(new_X, new_y) == pytest.approx(told.mean())
 
 
+def test_what_the_estimation_of_the_reference_costs_is_added():
+    errors, added = [], []
+    for seed in range(6):
+        doe = DoE(**{**TINY, "random_state": seed}).fit(*pair(400, dim=8, seed=seed))
+        errors.append(doe.score(*pair(20_000, dim=8, seed=9)) - truth(DoE, dim=8))
+        added.append(doe._result.model.correction)
+    # The costs of 64 cross moments and what goes with them vary by a quarter between samples.
+    assert np.mean(added) == pytest.approx(64 / (2 * 175), rel=0.5)
+    assert abs(np.mean(errors)) < 3.3 * 0.25 * np.mean(added) / math.sqrt(6)
+
+
 def test_club_is_no_mean_of_log_ratios(rows):
     fitted = CLUB(**SMALL).fit(*rows)
     assert not hasattr(fitted, "pointwise_")

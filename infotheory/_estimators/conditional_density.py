@@ -171,7 +171,7 @@ class DoE(PointwiseLaws):
         if not stack.has_reference or stack.family != "gaussian":
             return 0.0
         n_train = int(np.mean([len(f.train) for f in folds]))
-        return expected_shortfall(stack.references[0], n_train, rng)
+        return expected_shortfall(stack.references[0], n_train, rng, mean_only=True)
 
 
 class CLUB(LawsByPairs):
