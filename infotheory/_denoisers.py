@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from infotheory._networks import MLP, copy_weights
 from infotheory._reference import GaussianReference, Margins, log_ratio
 from infotheory._resampling import Fold, numbers_of_rows
-from infotheory._training import History, Plan, train
+from infotheory._training import History, Plan, joined, train
 from infotheory.functional import (
     denoising_gap,
     diffuse,
@@ -93,8 +94,16 @@ REVERSED, JOINT = Problem("clean", "diffused"), Problem("diffused", "diffused")
 
 
 class _Network(nn.Module):
+    """What one problem adds to the normal law, and to what is known of a simpler problem."""
+
     def __init__(
-        self, dim: int, hidden_layer_sizes: Sequence[int], members: int, activation: str
+        self,
+        dim: int,
+        hidden_layer_sizes: Sequence[int],
+        members: int,
+        activation: str,
+        *,
+        builds_on_another: bool,
     ) -> None:
         super().__init__()
         self.mlp = MLP(
@@ -103,9 +112,23 @@ class _Network(nn.Module):
             activation=activation,
             zero_output=True,
         )
+        if builds_on_another:
+            # How much of the other network's output is kept at each log-SNR.
+            self.level = nn.Parameter(torch.ones(members, 1, 1))
+            self.slopes = nn.Parameter(torch.zeros(members, _N_WAVES, 1))
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        return self.mlp(inputs)
+    def forward(self, inputs: Tensor, known: Tensor | None = None) -> Tensor:
+        told = self.mlp(inputs)
+        if known is None:
+            return told
+        return told + (self.level + inputs[..., -_N_WAVES:] @ self.slopes) * known
+
+    @torch.no_grad()
+    def start_from_the_better(self, validation_loss: Callable[[], Tensor]) -> None:
+        """Of the other network and the reference, each member by its selection rows."""
+        of_network = validation_loss()
+        self.level.zero_()
+        self.level.copy_((of_network <= validation_loss()).to(self.level)[:, None, None])
 
 
 _N_WAVES = 8
@@ -162,14 +185,24 @@ class PairDenoisers:
         self.dim_x = min(r.dim_x for r in references)
         self.dim_y = min(r.dim_y for r in references)
         self.rows = self.coordinates(X, Y)
-        n_problems = len(self.problems)
-        members = len(folds) * n_ensemble * n_problems
-        index = torch.arange(members, device=device)
-        self.fold_of = index // (n_ensemble * n_problems)
+        members = len(folds) * n_ensemble
+        self.fold_of = torch.arange(members, device=device) // n_ensemble
         dim = self.dim_x + self.dim_y
         self._lay_out(has_reference)
-        network = _Network(dim, hidden_layer_sizes, members, activation)
-        self.network = network.to(device, torch.float32)
+        # The score given y is that of x alone and one more term, none where y tells nothing: a
+        # network that learnt both anew would do worse than the one of x alone.
+        networks = [
+            _Network(
+                dim,
+                hidden_layer_sizes,
+                members,
+                activation,
+                builds_on_another=self._builds_on_another(problem),
+            )
+            for problem in range(len(self.problems))
+        ]
+        self.network = nn.ModuleList(networks).to(device, torch.float32)
+        self._is_new = True
         self.channel = channel_for(self._finest(rng, has_reference))
 
     def coordinates(
@@ -185,6 +218,7 @@ class PairDenoisers:
     def start_from(self, other: PairDenoisers) -> None:
         """Take over the weights of an earlier stack of the same shape."""
         copy_weights(self.network, other.network)
+        self._is_new = False
 
     def release(self) -> None:
         """Forget the rows: what is left is small, and enough for new ones."""
@@ -249,8 +283,7 @@ class PairDenoisers:
 
         def mask(state: str) -> Tensor:
             rows = [[p.x == state] * d + [p.y == state] * e for p in self.problems]
-            repeated = torch.tensor(rows).repeat(len(self.folds) * self.n_ensemble, 1)
-            return repeated[:, None].to(self.device, torch.float32)
+            return torch.tensor(rows).to(self.device, torch.float32)
 
         self._diffused, self._clean = mask("diffused"), mask("clean")
         rho = np.zeros((len(self.folds), d + e))
@@ -260,8 +293,6 @@ class PairDenoisers:
         rho = torch.as_tensor(rho)[self.fold_of.cpu()][:, None]
         self._rho = rho.to(self.device, torch.float32)
         self._rest = (1 - rho**2).to(self.device, torch.float32)
-        self._beside_clean = self._clean[..., self._partner]
-        self._beside_diffused = self._diffused[..., self._partner]
 
     def _finest(self, rng: np.random.Generator, has_reference: bool) -> float:
         rows = self.rows[0].cpu().numpy().astype(np.float64)
@@ -273,36 +304,59 @@ class PairDenoisers:
             finest.append(float(1 - self.references[0].correlations[0] ** 2))
         return min(finest)
 
-    def predict(self, rows: Tensor, noise: Tensor, log_snr: Tensor) -> tuple[Tensor, Tensor]:
-        """Noise predictions of the networks and of the reference.
+    def predict(
+        self, problem: int, rows: Tensor, noise: Tensor, log_snr: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Noise predictions of the networks of one problem and of the reference.
 
         Parameters
         ----------
+        problem : int
         rows : integer tensor of shape (M, b)
         noise : tensor of shape (M, b, d + e)
         log_snr : tensor of shape (M, b)
         """
         clean = self.rows[self.fold_of[:, None], rows]
+        inputs, reference, scale = self._before(problem, clean, noise, log_snr)
+        known = None
+        if self._builds_on_another(problem):
+            simpler = self.problems.index(MARGINAL)
+            with torch.no_grad():
+                known = self.network[simpler](self._before(simpler, clean, noise, log_snr)[0])
+        return reference + scale * self.network[problem](inputs, known), reference
+
+    def _stacks(self) -> list[_Network]:
+        return list(self.network)  # pyright: ignore[reportReturnType]
+
+    def _builds_on_another(self, problem: int) -> bool:
+        """Whether the networks of a problem start from those of x alone."""
+        return self.problems[problem] == CONDITIONAL and MARGINAL in self.problems
+
+    def _before(
+        self, problem: int, clean: Tensor, noise: Tensor, log_snr: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What a network sees, the reference's prediction, and the scale of what is added."""
+        diffused, clean_ones = self._diffused[problem], self._clean[problem]
+        beside_clean, beside_diffused = clean_ones[self._partner], diffused[self._partner]
         signal, spread = (s.unsqueeze(-1) for s in signal_and_noise(log_snr))
-        seen = self._diffused * diffuse(clean, noise, log_snr) + self._clean * clean
+        seen = diffused * diffuse(clean, noise, log_snr) + clean_ones * clean
         # How far the partner's signal reaches: not at all, once, or twice through the channel.
-        reach = self._beside_clean * signal + self._beside_diffused * signal.square()
-        lost = self._beside_clean * spread.square() + self._beside_diffused * spread.square() * (
+        reach = beside_clean * signal + beside_diffused * signal.square()
+        lost = beside_clean * spread.square() + beside_diffused * spread.square() * (
             1 + signal.square()
         )
-        present = self._beside_clean + self._beside_diffused
+        present = beside_clean + beside_diffused
         # 1 - reach^2 rho^2, without the cancellation at strong dependence.
         left = (1 - present) + present * (self._rest + self._rho.square() * lost)
         partner = seen[..., self._partner]
-        scaled = (seen - reach * self._rho * partner) * left.rsqrt()
+        scaled = diffused * (seen - reach * self._rho * partner) * left.rsqrt()
         share = spread * left.rsqrt()
-        reference = self._diffused * scaled * share
         unexplained = (left - spread.square()).clamp(min=0).sqrt() * left.rsqrt()
         d = self.dim_x
         inputs = torch.cat(
             [
                 seen,
-                self._diffused * scaled,
+                scaled,
                 torch.tanh(seen.abs()),
                 _radius(seen[..., :d]),
                 _radius(seen[..., d:]),
@@ -310,19 +364,17 @@ class PairDenoisers:
             ],
             dim=-1,
         )
-        correction = self._diffused * (unexplained * share) * self.network(inputs)
-        return reference + correction, reference
+        return inputs, scaled * share, diffused * (unexplained * share)
 
-    def gains(self, rows: Tensor, noise: Tensor, u: Tensor) -> Tensor:
+    def gains(self, problem: int, rows: Tensor, noise: Tensor, u: Tensor) -> Tensor:
         """What the networks take off the reference's weighted loss, (M, b): higher is better."""
         log_snr, weight = self.channel.sample(u)
-        network, reference = self.predict(rows, noise, log_snr)
-        noise = self._diffused * noise
+        network, reference = self.predict(problem, rows, noise, log_snr)
+        noise = self._diffused[problem] * noise
         return denoising_gap(noise, reference, network, weight)
 
     def fit(self, plan: Plan, rng: np.random.Generator) -> History:
-        """Train all members; each keeps its best weights by the held-out denoising gain."""
-        repeats = self.n_ensemble * len(self.problems)
+        """Train one problem after the other; each member keeps its best weights by its gain."""
         selection = self._stacked("validation")
         n_draws = max(2, 4096 // selection.shape[1])
         drawn = selection.repeat(1, n_draws)
@@ -332,20 +384,33 @@ class PairDenoisers:
         start = torch.rand(len(self.folds), selection.shape[1], device=self.device)
         u = ((start[:, None] + lattice[:, None]) % 1).flatten(1)
         fold_of = self.fold_of
+        rows = [f.train for f in self.folds for _ in range(self.n_ensemble)]
+        histories: list[History] = []
+        start_time = time.perf_counter()
+        for problem, network in enumerate(self._stacks()):
 
-        def validation_loss() -> Tensor:
-            return -self._chunked(drawn, noise[fold_of], u[fold_of]).mean(1)
+            def validation_loss(problem: int = problem) -> Tensor:
+                return -self._chunked(problem, drawn, noise[fold_of], u[fold_of]).mean(1)
 
-        def loss(rows: Tensor) -> Tensor:
-            rows = rows.to(self.device)
-            b = rows.shape[1]
-            order = torch.rand(rows.shape, device=self.device).argsort(1)
-            u = (order + torch.rand(rows.shape, device=self.device)) / b
-            noise = torch.randn(*rows.shape, self.rows.shape[-1], device=self.device)
-            return -self.gains(rows, noise, u).mean(1)
+            def loss(rows: Tensor, problem: int = problem) -> Tensor:
+                rows = rows.to(self.device)
+                b = rows.shape[1]
+                order = torch.rand(rows.shape, device=self.device).argsort(1)
+                u = (order + torch.rand(rows.shape, device=self.device)) / b
+                noise = torch.randn(*rows.shape, self.rows.shape[-1], device=self.device)
+                return -self.gains(problem, rows, noise, u).mean(1)
 
-        rows = [f.train for f in self.folds for _ in range(repeats)]
-        return train(self.network, loss, validation_loss, rows, plan, rng)
+            if self._is_new and self._builds_on_another(problem):
+                network.start_from_the_better(validation_loss)
+            own = plan
+            if plan.max_seconds is not None:
+                left = plan.max_seconds - (time.perf_counter() - start_time)
+                share = left / (len(self.problems) - problem)
+                own = replace(plan, max_seconds=max(share, 1e-3))
+            histories.append(train(network, loss, validation_loss, rows, own, rng))
+            if histories[-1].stopped == "interrupted":
+                break
+        return joined(histories)
 
     def _stacked(self, which: str) -> Tensor:
         rows = [getattr(f, which) for f in self.folds]
@@ -353,10 +418,10 @@ class PairDenoisers:
         filled = np.stack([np.resize(r, longest) for r in rows])
         return torch.as_tensor(filled, device=self.device)[self.fold_of]
 
-    def _chunked(self, rows: Tensor, noise: Tensor, u: Tensor) -> Tensor:
+    def _chunked(self, problem: int, rows: Tensor, noise: Tensor, u: Tensor) -> Tensor:
         size = max(1, _LARGEST_CHUNK // len(rows))
         parts = zip(rows.split(size, 1), noise.split(size, 1), u.split(size, 1), strict=True)
-        return torch.cat([self.gains(*part) for part in parts], dim=1)
+        return torch.cat([self.gains(problem, *part) for part in parts], dim=1)
 
     @torch.no_grad()
     def held_out(
@@ -390,9 +455,14 @@ class PairDenoisers:
     def _forms(self, rows: Tensor, noise: Tensor, u: Tensor) -> Tensor:
         log_snr, weight = self.channel.sample(u)
         fold = self.fold_of
-        network, reference = self.predict(rows[fold], noise[fold], log_snr[fold])
-        shape = (len(rows), self.n_ensemble, len(self.problems))
-        network, reference = network.unflatten(0, shape), reference.unflatten(0, shape)
+        told = [
+            self.predict(problem, rows[fold], noise[fold], log_snr[fold])
+            for problem in range(len(self.problems))
+        ]
+        shape = (len(rows), self.n_ensemble)
+        network, reference = (
+            torch.stack(parts, dim=1).unflatten(0, shape) for parts in zip(*told, strict=True)
+        )
         network = torch.cat([network, network.mean(1, keepdim=True)], dim=1)
         reference = reference[:, :1].expand_as(network)
         spread = signal_and_noise(log_snr)[1][:, None, :, None]
@@ -402,7 +472,7 @@ class PairDenoisers:
         forms = []
         for predictions in (network, reference):
             less, more = self._two(predictions)
-            kept = self._diffused[0 : len(self.problems)].amax(0)
+            kept = self._diffused.amax(0)
             forms.append(
                 torch.stack(
                     [

@@ -64,9 +64,12 @@ class History:
     best_iter: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     stopped: str = "max_iter"
     missing_device: str | None = None
+    parts: Sequence[History] = ()
 
     def notes(self) -> list[str]:
         """Sentences a user needs to judge the result."""
+        if self.parts:
+            return list(dict.fromkeys(note for part in self.parts for note in part.notes()))
         notes = []
         if self.missing_device is not None:
             notes.append(
@@ -91,6 +94,26 @@ class History:
                     f"(by {last:.2g} over the last two checks): raise max_iter."
                 )
         return notes
+
+
+def joined(parts: Sequence[History]) -> History:
+    """One history of stacks that were trained in turn: side by side, the last value going on."""
+    n_checks = max(len(part.validation) for part in parts)
+
+    def filled(values: Sequence, length: int) -> np.ndarray:
+        return np.stack([values[min(i, len(values) - 1)] for i in range(length)])
+
+    curves = [filled(p.loss_curve, n_checks - 1) for p in parts if p.loss_curve]
+    whys = [part.stopped for part in parts]
+    return History(
+        loss_curve=np.mean(curves, axis=0).tolist() if curves else [],
+        validation=list(np.concatenate([filled(p.validation, n_checks) for p in parts], axis=1)),
+        n_iter=max(part.n_iter for part in parts),
+        best_iter=np.concatenate([part.best_iter for part in parts]),
+        stopped=next((why for why in ("interrupted", "max_seconds") if why in whys), whys[-1]),
+        missing_device=parts[0].missing_device,
+        parts=parts,
+    )
 
 
 def choose_device(device: str) -> torch.device:

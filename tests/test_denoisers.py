@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -77,8 +78,9 @@ def draw(stack, n=300):
 def test_networks_at_zero_are_the_reference(variant, reference):
     stack = stack_of(variant, reference)
     with local_seed(0):
-        network, normal = stack.predict(*draw(stack))
-        assert torch.equal(network, normal)
+        for problem in range(len(stack.problems)):
+            network, normal = stack.predict(problem, *draw(stack))
+            assert torch.equal(network, normal)
         assert all(np.all(gain == 0) for gain in stack.gains_of_folds(2))
 
 
@@ -88,10 +90,10 @@ def test_the_reference_predicts_as_the_normal_law_does(variant):
     d = stack.dim_x
     with local_seed(0):
         rows, noise, log_snr = draw(stack)
-        told = stack.predict(rows, noise, log_snr)[1].detach().double().numpy()
-    n_problems = len(stack.problems)
-    for m in range(len(stack.fold_of)):
-        fold, problem = int(stack.fold_of[m]), stack.problems[m % n_problems]
+        every = range(len(stack.problems))
+        by_problem = [stack.predict(p, rows, noise, log_snr)[1].double().numpy() for p in every]
+    for number, m in product(every, range(len(stack.fold_of))):
+        fold, problem, told = int(stack.fold_of[m]), stack.problems[number], by_problem[number]
         law = np.eye(stack.rows.shape[-1])
         k = len(stack.references[fold].correlations)
         law[range(k), range(d, d + k)] = law[range(d, d + k), range(k)] = stack.references[
@@ -128,8 +130,9 @@ def test_forms_are_those_of_the_predictions_one_by_one(variant):
         told = stack._forms(rows, noise, u)
         fold = stack.fold_of
         log_snr, weight = stack.channel.sample(u)
-        both = stack.predict(rows[fold], noise[fold], log_snr[fold])
-    n_problems = len(stack.problems)
+        every = range(len(stack.problems))
+        told_each = [stack.predict(p, rows[fold], noise[fold], log_snr[fold]) for p in every]
+        both = [torch.stack(parts, dim=1) for parts in zip(*told_each, strict=True)]
     for k in range(2):
         own = noise[k].clone()
         z = diffuse(stack.rows[k, rows[k]], own, log_snr[k])
@@ -137,7 +140,7 @@ def test_forms_are_those_of_the_predictions_one_by_one(variant):
         if variant == "conditional":
             own[:, stack.dim_x :] = 0
             standard[:, stack.dim_x :] = 0
-        parts = [p.unflatten(0, (2, 2, n_problems))[k] for p in both]
+        parts = [p.unflatten(0, (2, 2))[k] for p in both]
         for e in (0, 1, 2):
             values = []
             for p in parts:
@@ -185,7 +188,11 @@ def test_weights_improve_on_the_reference_or_stay():
             Plan(max_iter=4, check_every=2, batch_size=32), np.random.default_rng(0)
         )
     assert np.all(np.min(history.validation, axis=0) <= 0)
-    assert np.all(history.validation[0] == 0)
+    of_x, given_y = np.split(history.validation[0], 2)
+    assert np.all(of_x == 0)
+    # The better start of two: the reference, or what the network of x alone has learnt.
+    assert np.all(given_y <= 0)
+    assert np.any(given_y < 0)
 
 
 def test_new_rows_and_released_ones():

@@ -244,7 +244,7 @@ def test_warm_start_goes_on_with_the_same_sample_and_no_other():
     assert estimator.validation_scores_[0] > 0.01
     assert not any("warm_start" in note for note in estimator.notes_)
     estimator.fit(x[:-1], y[:-1])
-    assert estimator.validation_scores_[0] == 0
+    assert np.all(estimator._result.history.parts[0].validation[0] == 0)
     assert any("training began anew" in note for note in estimator.notes_)
     for _ in range(2):
         estimator.fit(x, y, condition=x[::-1] + 0.0)
@@ -260,14 +260,14 @@ def test_warm_start_goes_on_with_the_same_sample_and_no_other():
 def interrupted_at(step, error, monkeypatch):
     calls, gains = [], PairDenoisers.gains
 
-    def limited(self, rows, noise, u):
+    def limited(self, problem, rows, noise, u):
         if torch.is_grad_enabled():
             calls.append(1)
             if len(calls) > step:
                 if error is KeyboardInterrupt:
                     raise KeyboardInterrupt
-                return gains(self, rows, noise, u) * float("nan")
-        return gains(self, rows, noise, u)
+                return gains(self, problem, rows, noise, u) * float("nan")
+        return gains(self, problem, rows, noise, u)
 
     monkeypatch.setattr(PairDenoisers, "gains", limited)
 

@@ -28,7 +28,8 @@ class MINDE(NeuralMutualInformation):
     ----------
     variant : {"conditional", "joint"}
         "conditional" compares denoisers of the variable of fewer columns, X if there are as many,
-        that do and do not see the other. "joint" compares one of (X, y) with those of each side
+        that do and do not see the other; the first adds to the second, so that it starts from no
+        information beyond the reference's. "joint" compares one of (X, y) with those of each side
         given the other.
     form : {"gap", "inside", "outside"}
         What is reported: the gap of the denoising errors, of second order in the error of the
@@ -42,9 +43,9 @@ class MINDE(NeuralMutualInformation):
     batch_size : int
     learning_rate_init : float
     max_iter : int
-        Training steps.
+        Training steps of each denoiser, one after the other.
     max_seconds : float, optional
-        Time for training; the schedule shrinks to fit, and results then depend on the machine.
+        Time for training all; the schedule shrinks to fit, and results then depend on the machine.
     early_stopping : bool
         Stop when the selection rows show no progress. The best weights are kept in any case.
     validation_fraction : float
@@ -92,8 +93,8 @@ class MINDE(NeuralMutualInformation):
     -----
     Neither a lower nor an upper bound: errors of the denoiser that sees y lower the value, those
     of the other raise it. Structure finer than 5 % of the finest conditional scale that
-    neighbours show is not seen. Complexity: `max_iter` steps on ``n_folds * n_ensemble`` times
-    two or three networks at once. Sources: Franzese, Bounoua and Michiardi (2024),
+    neighbours show is not seen. Complexity: `max_iter` steps on ``n_folds * n_ensemble``
+    networks at once, two or three times. Sources: Franzese, Bounoua and Michiardi (2024),
     arXiv:2310.09031; Guo, Shamai and Verdu (2005), arXiv:cs/0412108; Kong, Brekelmans and
     Ver Steeg (2023), arXiv:2302.03792.
 
