@@ -402,11 +402,12 @@ class PairDenoisers:
 
             if self._is_new and self._builds_on_another(problem):
                 network.start_from_the_better(validation_loss)
-            own = plan
+            number = f"{plan.label}, {problem + 1} of {len(self.problems)}"
+            own = replace(plan, label=number)
             if plan.max_seconds is not None:
                 left = plan.max_seconds - (time.perf_counter() - start_time)
                 share = left / (len(self.problems) - problem)
-                own = replace(plan, max_seconds=max(share, 1e-3))
+                own = replace(own, max_seconds=max(share, 1e-3))
             histories.append(train(network, loss, validation_loss, rows, own, rng))
             if histories[-1].stopped == "interrupted":
                 break
