@@ -56,7 +56,7 @@ HIDDEN, EMBEDDING = (128, 128, 128), 32
 # Partners of each row in a step: all others of the batch, or as many as our networks of pairs take.
 PARTNERS = {"separable": BATCH - 1, "concatenated": 4}
 DENOISER = "denoiser"
-# Functions of the log-SNR among the inputs of a denoiser.
+# Inputs of a denoiser beside the rows themselves: of the log-SNR, and lengths.
 WAVES = 10
 
 ACCURACY = (

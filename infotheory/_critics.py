@@ -112,6 +112,8 @@ class PairCritics:
         # Beyond the values at selection rows drawn together a critic extrapolates, and a few such
         # pairs drawn apart would decide the mean of e^f: values are held at a cap.
         self.caps = torch.full((members,), math.inf, device=device)
+        # The second critic is held as the selection rows show it: no x is taken off less.
+        self.least_excess = torch.full((members,), -math.inf, device=device)
         # What is taken off the values, so that critics of an open constant are log ratios.
         self.levels = torch.zeros(members, device=device)
         # A module of the user's need not start as the zero function: which members do better than
@@ -123,7 +125,7 @@ class PairCritics:
         self.widths = widths
         layers = {"members": (members,), "activation": activation, "zero_output": True}
         parts = {"critic": _critic(critic, members, widths, hidden_layer_sizes, layers)}
-        # Small: networks of both variables can hold a function of one as well.
+        # Small, since the critic can learn a function of x or of y itself.
         if second:
             parts["excess"] = MLP((widths[0], *hidden_layer_sizes[:1], 1), **layers)
         if baseline:
@@ -228,16 +230,20 @@ class PairCritics:
     @torch.no_grad()
     def held_out(self, which: str, n_turns: int) -> list[HeldOut]:
         """Scores of every fold at its own rows, each with the same number of pairs apart."""
-        rows = self.rows[which]
-        longest = max(len(r) for r in rows)
-        stacked = torch.as_tensor(np.stack([np.resize(r, longest) for r in rows])).to(self.device)
-        stacked = stacked[self.fold_of]
+        rows, stacked = self.rows[which], self._stacked(which)
         lengths = [len(r) for r in rows]
         joint, apart, turns = (self._by_table if self.by_table else self._by_turns)(
             stacked, lengths, n_turns
         )
         caps = joint.amax(dim=1) if which == "validation" else self.caps
         return self._held(joint, apart, turns, self._excess(stacked), lengths, caps)
+
+    def _stacked(self, which: str) -> Tensor:
+        """Rows of every member, those of a shorter fold repeated."""
+        rows = self.rows[which]
+        longest = max(len(r) for r in rows)
+        stacked = np.stack([np.resize(r, longest) for r in rows])
+        return torch.as_tensor(stacked).to(self.device)[self.fold_of]
 
     def _held(
         self,
@@ -255,7 +261,8 @@ class PairCritics:
         together = joint.split(self.n_ensemble)
         seconds: Sequence[Tensor | None] = [None] * len(lengths)
         if excess is not None:
-            seconds = (joint - excess).split(self.n_ensemble)
+            held = torch.maximum(excess, self.least_excess[:, None])
+            seconds = (joint - held).split(self.n_ensemble)
         return [
             HeldOut(
                 together[k][:, :n],
@@ -313,6 +320,9 @@ class PairCritics:
         n_turns = _N_IN_TABLE_SELECTION if self.by_table else _N_TURNS_SELECTION
         selection = self.held_out("validation", n_turns)
         self.caps = torch.cat([safest_cap(scores) for scores in selection])
+        excess = self._excess(self._stacked("validation"))
+        if excess is not None:
+            self.least_excess = excess.amin(dim=1)
         if level:
             capped = zip(selection, self.caps.split(self.n_ensemble), strict=True)
             told = [log_mean_exp(s.product.clamp(max=c[:, None, None])) for s, c in capped]
@@ -360,7 +370,7 @@ class PairCritics:
         raw = here._chunked(rows, rows).clamp(max=self.caps[:, None]) - self.levels[:, None]
         excess = here._excess(rows)
         if excess is not None:
-            raw = raw - excess
+            raw = raw - torch.maximum(excess, self.least_excess[:, None])
         by_fold = raw.double().unflatten(0, (-1, self.n_ensemble)).mean(1).cpu().numpy()
         return np.mean(by_fold - self.offsets[:, None], axis=0)
 

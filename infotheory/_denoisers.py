@@ -8,10 +8,9 @@ output at zero the estimate is the reference's, and only rows that no step saw s
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,67 +18,15 @@ import torch
 from torch import Tensor, nn
 
 from infotheory._networks import MLP, copy_weights
+from infotheory._noise_channel import N_WAVES, channel_for, finest_variance, radius, waves
 from infotheory._reference import GaussianReference, Margins, log_ratio
 from infotheory._resampling import Fold, numbers_of_rows
 from infotheory._training import History, Plan, joined, train
-from infotheory.functional import (
-    denoising_gap,
-    diffuse,
-    log_snr_quantile,
-    log_snr_weight,
-    reference_gap,
-    score_gap,
-)
+from infotheory.functional import denoising_gap, diffuse, reference_gap, score_gap
 from infotheory.functional._diffusion_channel import signal_and_noise
 
-# Log-SNR below which what is left to learn is lost in noise, and how far past the finest scale
-# the range goes: what lies outside is at most e^-6 / 2 of a column's variance or information.
-_LOWEST, _PAST_FINEST, _HIGHEST = -6.0, 6.0, 30.0
-_ROWS_PROBED = 2000
-_QUARTILE_OF_SQUARE = 0.1015  # of the square of a standard normal number
-_LARGEST_CHUNK = 2**17
+LARGEST_CHUNK = 2**17
 _LARGEST_NOISE = 2**22  # numbers drawn at once for new rows
-
-
-@dataclass(frozen=True)
-class Channel:
-    """Range and sampling law of the log-SNR."""
-
-    low: float
-    high: float
-    location: float
-    scale: float
-
-    def sample(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-SNRs at uniform numbers, and their weights."""
-        log_snr = log_snr_quantile(u, self.low, self.high, location=self.location, scale=self.scale)
-        weight = log_snr_weight(
-            log_snr, self.low, self.high, location=self.location, scale=self.scale
-        )
-        return log_snr, weight
-
-
-def channel_for(finest: float) -> Channel:
-    """A range that sees structure down to the variance `finest` of unit-variance columns."""
-    depth = min(max(-math.log(max(finest, 1e-12)), 0.0), _HIGHEST - _PAST_FINEST)
-    return Channel(_LOWEST, depth + _PAST_FINEST, depth / 2, 2.0 + depth / 8)
-
-
-def finest_variance(u: np.ndarray, v: np.ndarray, rng: np.random.Generator) -> float:
-    """The smallest variance of a column of u among rows with nearly the same v.
-
-    From the difference to the nearest neighbour in v; the lower quartile, so that a narrow part
-    of a broad law counts.
-    """
-    from infotheory._xp._neighbors import nearest
-
-    if not u.shape[1] or not v.shape[1]:
-        return 1.0
-    rows = rng.permutation(len(u))[:_ROWS_PROBED]
-    u, v = u[rows], np.ascontiguousarray(v[rows])
-    partner = nearest(v, 1, metric="euclidean")[1][:, 0]
-    square = np.quantile((u - u[partner]) ** 2 / 2, 0.25, axis=0) / _QUARTILE_OF_SQUARE
-    return float(np.min(square))
 
 
 class Problem(NamedTuple):
@@ -107,7 +54,7 @@ class _Network(nn.Module):
     ) -> None:
         super().__init__()
         self.mlp = MLP(
-            (3 * dim + 2 + _N_WAVES, *hidden_layer_sizes, dim),
+            (3 * dim + 2 + N_WAVES, *hidden_layer_sizes, dim),
             members=(members,),
             activation=activation,
             zero_output=True,
@@ -115,13 +62,13 @@ class _Network(nn.Module):
         if builds_on_another:
             # How much of the other network's output is kept at each log-SNR.
             self.level = nn.Parameter(torch.ones(members, 1, 1))
-            self.slopes = nn.Parameter(torch.zeros(members, _N_WAVES, 1))
+            self.slopes = nn.Parameter(torch.zeros(members, N_WAVES, 1))
 
     def forward(self, inputs: Tensor, known: Tensor | None = None) -> Tensor:
         told = self.mlp(inputs)
         if known is None:
             return told
-        return told + (self.level + inputs[..., -_N_WAVES:] @ self.slopes) * known
+        return told + (self.level + inputs[..., -N_WAVES:] @ self.slopes) * known
 
     @torch.no_grad()
     def start_from_the_better(self, validation_loss: Callable[[], Tensor]) -> None:
@@ -129,18 +76,6 @@ class _Network(nn.Module):
         of_network = validation_loss()
         self.level.zero_()
         self.level.copy_((of_network <= validation_loss()).to(self.level)[:, None, None])
-
-
-_N_WAVES = 8
-
-
-def _waves(log_snr: Tensor) -> Tensor:
-    """The log-SNR as smooth inputs of order one."""
-    parts = [log_snr / 10, torch.tanh(log_snr / 4)]
-    for period in (8.0, 16.0, 32.0):
-        angle = log_snr * (2 * math.pi / period)
-        parts += [torch.sin(angle), torch.cos(angle)]
-    return torch.stack(parts, dim=-1)
 
 
 class PairDenoisers:
@@ -218,7 +153,7 @@ class PairDenoisers:
     def start_from(self, other: PairDenoisers) -> None:
         """Take over the weights of an earlier stack of the same shape."""
         copy_weights(self.network, other.network)
-        self._is_new = False
+        self._is_new = other._is_new
 
     def release(self) -> None:
         """Forget the rows: what is left is small, and enough for new ones."""
@@ -325,7 +260,7 @@ class PairDenoisers:
                 known = self.network[simpler](self._before(simpler, clean, noise, log_snr)[0])
         return reference + scale * self.network[problem](inputs, known), reference
 
-    def _stacks(self) -> list[_Network]:
+    def _networks(self) -> list[_Network]:
         return list(self.network)  # pyright: ignore[reportReturnType]
 
     def _builds_on_another(self, problem: int) -> bool:
@@ -358,9 +293,9 @@ class PairDenoisers:
                 seen,
                 scaled,
                 torch.tanh(seen.abs()),
-                _radius(seen[..., :d]),
-                _radius(seen[..., d:]),
-                _waves(log_snr),
+                radius(seen[..., :d]),
+                radius(seen[..., d:]),
+                waves(log_snr),
             ],
             dim=-1,
         )
@@ -386,8 +321,9 @@ class PairDenoisers:
         fold_of = self.fold_of
         rows = [f.train for f in self.folds for _ in range(self.n_ensemble)]
         histories: list[History] = []
-        start_time = time.perf_counter()
-        for problem, network in enumerate(self._stacks()):
+        began = time.perf_counter()
+        at_first = copy.deepcopy(self.network.state_dict())
+        for problem, network in enumerate(self._networks()):
 
             def validation_loss(problem: int = problem) -> Tensor:
                 return -self._chunked(problem, drawn, noise[fold_of], u[fold_of]).mean(1)
@@ -402,15 +338,20 @@ class PairDenoisers:
 
             if self._is_new and self._builds_on_another(problem):
                 network.start_from_the_better(validation_loss)
-            number = f"{plan.label}, {problem + 1} of {len(self.problems)}"
-            own = replace(plan, label=number)
+            own = replace(plan, label=f"{plan.label}, {problem + 1} of {len(self.problems)}")
             if plan.max_seconds is not None:
-                left = plan.max_seconds - (time.perf_counter() - start_time)
+                left = plan.max_seconds - (time.perf_counter() - began)
                 share = left / (len(self.problems) - problem)
                 own = replace(own, max_seconds=max(share, 1e-3))
             histories.append(train(network, loss, validation_loss, rows, own, rng))
             if histories[-1].stopped == "interrupted":
+                # One side of the difference must not be trained without the other.
+                if problem + 1 < len(self.problems) or JOINT in self.problems:
+                    self.network.load_state_dict(at_first)
+                    histories[-1].is_set_back = True
                 break
+        else:
+            self._is_new = False
         return joined(histories)
 
     def _stacked(self, which: str) -> Tensor:
@@ -420,7 +361,7 @@ class PairDenoisers:
         return torch.as_tensor(filled, device=self.device)[self.fold_of]
 
     def _chunked(self, problem: int, rows: Tensor, noise: Tensor, u: Tensor) -> Tensor:
-        size = max(1, _LARGEST_CHUNK // len(rows))
+        size = max(1, LARGEST_CHUNK // len(rows))
         parts = zip(rows.split(size, 1), noise.split(size, 1), u.split(size, 1), strict=True)
         return torch.cat([self.gains(problem, *part) for part in parts], dim=1)
 
@@ -442,7 +383,7 @@ class PairDenoisers:
         total = torch.zeros(3, n_folds, self.n_ensemble + 1, b, dtype=torch.float64)
         shape = (n_folds, b, self.rows.shape[-1])
         start = torch.rand(n_folds, b, device=self.device) if noises is None else noises[0]
-        size = max(1, _LARGEST_CHUNK // len(self.fold_of))
+        size = max(1, LARGEST_CHUNK // len(self.fold_of))
         for draw in range(n_draws):
             u = ((start + draw / n_draws) % 1).expand(n_folds, b)
             if noises is None:
@@ -490,9 +431,3 @@ class PairDenoisers:
         if len(self.problems) == 2:
             return predictions[:, :, 0], predictions[:, :, 1]
         return predictions[:, :, 0], predictions[:, :, 1] + predictions[:, :, 2]
-
-
-def _radius(block: Tensor) -> Tensor:
-    """How long the block is, on a scale of order one."""
-    square = block.square().sum(-1, keepdim=True)
-    return torch.log1p(square) - math.log1p(block.shape[-1])

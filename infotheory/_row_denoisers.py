@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infotheory._denoisers import _LARGEST_CHUNK, _N_WAVES, _radius, _waves, channel_for
-from infotheory._denoisers import finest_variance as conditional_variance
+from infotheory._denoisers import LARGEST_CHUNK
 from infotheory._networks import MLP
+from infotheory._noise_channel import N_WAVES, channel_for, radius, waves
+from infotheory._noise_channel import finest_variance as conditional_variance
 from infotheory._resampling import Fold, numbers_of_rows
 from infotheory._sample_critics import Coordinates
 from infotheory._training import History, Plan, train
@@ -105,7 +106,7 @@ class RowDenoisers:
         self._axes = self._tensor(np.stack([s.eigenvectors for s in spectra]))
         dim = self.rows.shape[-1]
         self.network = MLP(
-            (3 * dim + 1 + _N_WAVES, *hidden_layer_sizes, dim),
+            (3 * dim + 1 + N_WAVES, *hidden_layer_sizes, dim),
             members=(members,),
             activation=activation,
             zero_output=True,
@@ -141,7 +142,7 @@ class RowDenoisers:
         scaled = along @ self._axes.mT
         reference = (spread * variances.rsqrt() * along) @ self._axes.mT
         told = self.network(
-            torch.cat([z, scaled, torch.tanh(z.abs()), _radius(scaled), _waves(log_snr)], dim=-1)
+            torch.cat([z, scaled, torch.tanh(z.abs()), radius(scaled), waves(log_snr)], dim=-1)
         )
         # What there is to correct: little where all is noise, all of it where the noise is as fine
         # as the structure, and as a multiple of the gradient of the log density beyond.
@@ -168,7 +169,7 @@ class RowDenoisers:
         lattice = (torch.arange(n_draws, device=self.device) + 0.5) / n_draws
         start = torch.rand(selection.shape[1], device=self.device)
         u = ((start + lattice[:, None]) % 1).flatten().expand(shape)
-        size = max(1, _LARGEST_CHUNK // shape[0])
+        size = max(1, LARGEST_CHUNK // shape[0])
 
         def validation_loss() -> Tensor:
             parts = zip(drawn.split(size, 1), noise.split(size, 1), u.split(size, 1), strict=True)
@@ -229,7 +230,7 @@ class RowDenoisers:
         inside = torch.zeros(n_folds, self.n_ensemble + 1, b, dtype=torch.float64)
         dim = self.rows.shape[-1]
         start = torch.rand(n_folds, b, device=self.device) if noises is None else noises[0]
-        size = max(1, _LARGEST_CHUNK // len(self.fold_of))
+        size = max(1, LARGEST_CHUNK // len(self.fold_of))
         fold = self.fold_of
         for draw in range(n_draws):
             u = ((start + draw / n_draws) % 1).expand(n_folds, b)

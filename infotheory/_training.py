@@ -1,4 +1,4 @@
-"""The one training loop: many networks at once, each with rows, selection and stopping of its own.
+"""The one training loop: many networks at once, each with rows and selection of its own.
 
 A stack of M networks (weights with a leading axis of M) is trained on M batches a step. What a
 step minimises is a callable, so that variational bounds, diffusion and divergences share the
@@ -56,7 +56,11 @@ class Plan:
 
 @dataclass
 class History:
-    """What happened: one validation loss a check and member."""
+    """What happened: one validation loss a check and member.
+
+    `is_set_back` where an interrupt left the weights that training began with; `parts` are the
+    histories that this one was joined from.
+    """
 
     loss_curve: list[float] = field(default_factory=list)
     validation: list[np.ndarray] = field(default_factory=list)
@@ -64,6 +68,7 @@ class History:
     best_iter: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     stopped: str = "max_iter"
     missing_device: str | None = None
+    is_set_back: bool = False
     parts: Sequence[History] = ()
 
     def notes(self) -> list[str]:
@@ -79,9 +84,9 @@ class History:
         if self.stopped == "nothing to learn":
             notes.append("The network has no parameters to learn: it was evaluated as it is.")
         if self.stopped == "interrupted":
+            kept = "the weights before it" if self.is_set_back else "the best weights so far"
             notes.append(
-                f"Training was interrupted after {self.n_iter} steps; the value is that of the "
-                f"best weights so far."
+                f"Training was interrupted after {self.n_iter} steps; the value is that of {kept}."
             )
         if self.stopped == "max_seconds":
             notes.append(f"Training used up its time after {self.n_iter} steps.")
@@ -97,17 +102,18 @@ class History:
 
 
 def joined(parts: Sequence[History]) -> History:
-    """One history of stacks that were trained in turn: side by side, the last value going on."""
-    n_checks = max(len(part.validation) for part in parts)
+    """One history of stacks trained in turn: side by side, shorter ones repeat their last value."""
 
-    def filled(values: Sequence, length: int) -> np.ndarray:
-        return np.stack([values[min(i, len(values) - 1)] for i in range(length)])
+    def side_by_side(columns: Sequence[Sequence]) -> list[np.ndarray]:
+        longest = max((len(c) for c in columns), default=0)
+        filled = [[c[min(i, len(c) - 1)] for c in columns] for i in range(longest)]
+        return [np.concatenate([np.atleast_1d(v) for v in values]) for values in filled]
 
-    curves = [filled(p.loss_curve, n_checks - 1) for p in parts if p.loss_curve]
+    curves = side_by_side([part.loss_curve for part in parts if part.loss_curve])
     whys = [part.stopped for part in parts]
     return History(
-        loss_curve=np.mean(curves, axis=0).tolist() if curves else [],
-        validation=list(np.concatenate([filled(p.validation, n_checks) for p in parts], axis=1)),
+        loss_curve=[float(np.mean(values)) for values in curves],
+        validation=side_by_side([part.validation for part in parts]),
         n_iter=max(part.n_iter for part in parts),
         best_iter=np.concatenate([part.best_iter for part in parts]),
         stopped=next((why for why in ("interrupted", "max_seconds") if why in whys), whys[-1]),
@@ -353,9 +359,10 @@ def train(
 def _stands_still(validation: Sequence[np.ndarray], plan: Plan) -> bool:
     """Whether the mean over all members has not fallen by `tol` in the last checks.
 
-    It is the mean that tells: of many members one or another falls by chance at every check.
+    It is the mean that tells: of many members one or another falls by chance at every check. Those
+    that do worse than at their start count as that, where they will be left.
     """
-    means = [float(np.mean(values)) for values in validation]
+    means = [float(np.mean(np.minimum(values, validation[0]))) for values in validation]
     before, recent = means[: -plan.n_iter_no_change], means[-plan.n_iter_no_change :]
     return bool(before) and min(recent) >= min(before) - plan.tol
 

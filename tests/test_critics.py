@@ -63,6 +63,19 @@ def test_held_out_scores_are_those_of_the_pairs_one_by_one(critic, part):
                 torch.testing.assert_close(scores.second[e], expected, atol=1e-4, rtol=1e-4)
 
 
+def test_the_second_critic_takes_off_no_less_than_on_the_selection_rows():
+    stack, folds = stack_of("separable", second=True)
+    selection = stack.held_out("validation", 5)
+    least = torch.stack([(s.joint - s.second).amin(dim=1) for s in selection])
+    stack.calibrate(level=False)
+    held = 0
+    for k, _, scores in stack.evaluated(5):
+        taken = scores.joint - scores.second
+        assert torch.all(taken >= least[k][:, None] - 1e-5)
+        held += int((taken <= least[k][:, None] + 1e-5).sum())
+    assert held > 0
+
+
 @pytest.mark.parametrize("critic", ["separable", "concatenated"])
 def test_training_scores_pair_every_row_with_others(critic):
     stack, folds = stack_of(critic)

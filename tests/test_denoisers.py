@@ -16,9 +16,8 @@ from infotheory._denoisers import (  # noqa: E402
     MARGINAL,
     REVERSED,
     PairDenoisers,
-    channel_for,
-    finest_variance,
 )
+from infotheory._noise_channel import channel_for, finest_variance  # noqa: E402
 from infotheory._reference import choose_references  # noqa: E402
 from infotheory._resampling import cross_fit_folds  # noqa: E402
 from infotheory._training import Plan, local_seed  # noqa: E402
@@ -193,6 +192,20 @@ def test_weights_improve_on_the_reference_or_stay():
     # The better start of two: the reference, or what the network of x alone has learnt.
     assert np.all(given_y <= 0)
     assert np.any(given_y < 0)
+
+
+def test_networks_of_x_alone_that_are_bad_are_not_built_on():
+    stack = stack_of()
+    of_x, given_y = stack.network
+    with local_seed(0):
+        with torch.no_grad():
+            of_x.mlp.weights[-1].add_(3 * torch.randn(of_x.mlp.weights[-1].shape))
+        # A step too small to mend them.
+        plan = Plan(max_iter=1, learning_rate_init=1e-9, weight_decay=0.0)
+        history = stack.fit(plan, np.random.default_rng(0))
+    assert torch.all(given_y.level.abs() < 1e-6)
+    assert np.all(history.parts[0].validation[0] > 0)
+    assert np.all(history.parts[1].validation[0] == 0)
 
 
 def test_new_rows_and_released_ones():

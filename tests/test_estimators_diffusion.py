@@ -246,9 +246,12 @@ def test_warm_start_goes_on_with_the_same_sample_and_no_other():
     estimator.fit(x[:-1], y[:-1])
     assert np.all(estimator._result.history.parts[0].validation[0] == 0)
     assert any("training began anew" in note for note in estimator.notes_)
+    first_gains = []
     for _ in range(2):
         estimator.fit(x, y, condition=x[::-1] + 0.0)
-    assert estimator.validation_scores_[0] > 0
+        given_y = estimator._result.history.parts[1]
+        first_gains.append(-np.mean(given_y.validation[0]))
+    assert first_gains[0] < 0.01 < 0.02 < first_gains[1]
     estimator.set_params(hidden_layer_sizes=4)
     with pytest.raises(ValueError, match="shapes of the last fit"):
         estimator.fit(x, y, condition=x[::-1] + 0.0)
@@ -278,6 +281,25 @@ def test_an_interrupt_keeps_the_best_state(monkeypatch):
     assert fitted.n_iter_ == 5
     assert any("interrupted after 5 steps" in note for note in fitted.notes_)
     assert abs(fitted.mutual_information_ - truth()) < 4 * fitted.standard_error_
+
+
+@each_variant
+def test_an_interrupt_between_two_sides_of_the_difference_leaves_the_start(variant, monkeypatch):
+    # y^2 is what networks have to learn; only the whole difference of errors is information.
+    x, y = normal_pair(400)
+    changes = {"variant": variant, "max_iter": 40, "learning_rate_init": 0.02}
+    untrained = small(**{**changes, "max_iter": 1, "learning_rate_init": 1e-9}).fit(x, y**2)
+    for step in (20, 60):
+        with monkeypatch.context() as patch:
+            interrupted_at(step, KeyboardInterrupt, patch)
+            fitted = small(**changes).fit(x, y**2)
+        is_whole = variant == "conditional" and step == 60
+        kept = "best weights so far" if is_whole else "weights before it"
+        assert any(kept in note for note in fitted.notes_)
+        if not is_whole:
+            assert fitted.mutual_information_ == pytest.approx(
+                untrained.mutual_information_, abs=1e-4
+            )
 
 
 def test_diverging_training_gives_no_number(monkeypatch):

@@ -12,12 +12,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from infotheory._training import (  # noqa: E402
+    History,
     Plan,
     TrainingError,
     _clip,
     _rate,
     _shrink_inputs,
     choose_device,
+    joined,
     local_seed,
     train,
 )
@@ -68,14 +70,14 @@ def test_a_member_keeps_the_weights_that_its_selection_rows_like_best():
     assert 0 < history.best_iter[0] < history.best_iter[1]
 
 
-def test_training_stops_when_no_member_gets_better():
+def test_training_stops_when_the_mean_gets_no_better():
     points = Points(start=1.0)
     history = run(points, torch.ones(3, 2), n_iter_no_change=4, weight_decay=0.0)
     assert history.stopped == "no change"
     assert history.n_iter == 4 * 10
 
 
-@pytest.mark.parametrize(("fall", "n_iter"), [(0.0, 4 * 10), (0.01, 300)])
+@pytest.mark.parametrize(("fall", "n_iter"), [(0.0, 10 + 4 * 10), (0.01, 300)])
 def test_training_goes_on_while_the_mean_over_members_falls(fall, n_iter):
     # At each check another member is the best so far by more than `tol`, at the cost of the rest.
     checks = count()
@@ -83,7 +85,7 @@ def test_training_goes_on_while_the_mean_over_members_falls(fall, n_iter):
     def validation_loss():
         i = next(checks)
         turn = torch.roll(torch.tensor([-2.0, 1.0, 1.0]), i)
-        return i * (turn - fall)
+        return i * (turn - fall) if i else torch.full((3,), 1000.0)
 
     points, goal = Points(), torch.ones(3, 2)
     history = train(
@@ -95,6 +97,39 @@ def test_training_goes_on_while_the_mean_over_members_falls(fall, n_iter):
         np.random.default_rng(0),
     )
     assert history.n_iter == n_iter
+
+
+def test_a_member_that_explodes_does_not_end_the_training_of_the_rest():
+    checks = count()
+
+    def validation_loss():
+        i = next(checks)
+        return torch.tensor([-0.1 * i, -0.1 * i, 50.0 * i])
+
+    points, goal = Points(), torch.ones(3, 2)
+    plan = Plan(max_iter=300, check_every=10, n_iter_no_change=4)
+    history = train(
+        points,
+        lambda rows: points.distance(goal),
+        validation_loss,
+        ROWS,
+        plan,
+        np.random.default_rng(0),
+    )
+    assert history.n_iter == 300
+    assert history.best_iter.tolist() == [300, 300, 0]
+
+
+def test_histories_side_by_side():
+    long = History([3.0, 2.0], [np.zeros(2), -np.ones(2), -2 * np.ones(2)], 20, np.array([20, 20]))
+    long.stopped = "no change"
+    short = History([1.0], [np.zeros(1)], 4, np.array([0]), "interrupted")
+    both = joined([long, short])
+    assert both.loss_curve == [2.0, 1.5]
+    np.testing.assert_array_equal(both.validation, [[0, 0, 0], [-1, -1, 0], [-2, -2, 0]])
+    assert (both.n_iter, both.stopped) == (20, "interrupted")
+    assert both.notes() == short.notes()
+    assert joined([History(validation=[np.zeros(1)])]).loss_curve == []
 
 
 def test_selection_sees_the_moving_average():

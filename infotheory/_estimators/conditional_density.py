@@ -53,7 +53,8 @@ class DoE(PointwiseLaws):
     Attributes
     ----------
     mutual_information_ : float
-        Nats, from rows that neither trained nor selected the networks that see them.
+        Nats, from rows that neither trained nor selected the networks that see them, and what the
+        estimation of the normal reference costs on average.
     pointwise_ : ndarray of shape (n,)
     standard_error_ : float
     bound_ : str

@@ -101,7 +101,8 @@ class FLO(VariationalMutualInformation):
     Trains and reports :math:`1 + E\,[r(x_i, y_i) - e^{r(x_i, y_i) - f(x_i, y_i)} E_y
     e^{f(x_i, y)}]`: the critic f compares candidates as in InfoNCE, and the second critic r is
     the pointwise mutual information at the optimum. Of all r the best for a given f is f less a
-    function of x, which is what is trained here: a network of one hidden layer. A lower bound in
+    function of x, which is what is trained here, with the first of the hidden layers alone; none
+    is larger than on the selection rows. A lower bound in
     expectation for any number of candidates and both critics, without a ceiling; the variance of
     :math:`e^f` stays.
     <cost of all bounds>

@@ -28,8 +28,8 @@ class MINDE(NeuralMutualInformation):
     ----------
     variant : {"conditional", "joint"}
         "conditional" compares denoisers of the variable of fewer columns, X if there are as many,
-        that do and do not see the other; the first adds to the second, so that it starts from no
-        information beyond the reference's. "joint" compares one of (X, y) with those of each side
+        that do and do not see the other; what the second has learnt is where the first begins, if
+        that does better than the reference. "joint" compares one of (X, y) with those of each side
         given the other.
     form : {"gap", "inside", "outside"}
         What is reported: the gap of the denoising errors, of second order in the error of the
@@ -45,7 +45,8 @@ class MINDE(NeuralMutualInformation):
     max_iter : int
         Training steps of each denoiser, one after the other.
     max_seconds : float, optional
-        Time for training all; the schedule shrinks to fit, and results then depend on the machine.
+        Time for training all, twice with a condition; the schedule shrinks to fit, and results
+        then depend on the machine.
     early_stopping : bool
         Stop when the selection rows show no progress. The best weights are kept in any case.
     validation_fraction : float
@@ -74,7 +75,8 @@ class MINDE(NeuralMutualInformation):
     pointwise_ : ndarray of shape (n,)
         Pointwise information of the fitted rows by networks that did not see them.
     forms_ : dict of str to float
-        The value by each form: their disagreement is the error that is left in the networks.
+        The value by each form: their disagreement is error that the networks do not share, and
+        agreement alone proves nothing.
     loss_curve_ : list of float
     validation_scores_ : list of float
         Mean gain over the reference on the selection rows, nats.

@@ -292,7 +292,7 @@ class TUBA(NWJ):
     Notes
     -----
     Trains and reports :math:`1 + E_{xy} [f - \ln a(y)] - E_x E_y e^f / a(y)`, where the log of
-    the baseline a is a network of y with one hidden layer. A lower bound in
+    the baseline a is a network of y with the first of the hidden layers alone. A lower bound in
     expectation on any number of rows, with the variance of :class:`NWJ` and no ceiling. The
     critic may be the log of :math:`p(y | x)` up to any function of y. `pointwise_` is
     :math:`f - \ln a(y)`.
