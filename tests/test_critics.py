@@ -64,7 +64,7 @@ def test_held_out_scores_are_those_of_the_pairs_one_by_one(critic, part):
 
 
 def test_the_second_critic_takes_off_no_less_than_on_the_selection_rows():
-    stack, folds = stack_of("separable", second=True)
+    stack, _ = stack_of("separable", second=True)
     selection = stack.held_out("validation", 5)
     least = torch.stack([(s.joint - s.second).amin(dim=1) for s in selection])
     stack.calibrate(level=False)
