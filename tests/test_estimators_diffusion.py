@@ -233,28 +233,29 @@ def test_pointwise_of_new_rows_is_the_log_ratio():
     assert fitted.score(x, y) == pytest.approx(told.mean())
 
 
+def first_gain(fitted):
+    """What networks given y are worth on their selection rows before the first step."""
+    return -float(np.mean(fitted._result.history.parts[1].validation[0]))
+
+
 def test_warm_start_goes_on_with_the_same_sample_and_no_other():
-    x, y = normal_pair(300)
+    x, y = normal_pair(800)
     y = np.abs(y)
-    words = {"warm_start": True, "max_iter": 100, "learning_rate_init": 0.02, "random_state": None}
-    estimator = small(**words).fit(x, y)
-    assert max(estimator.validation_scores_) > 0.02
-    estimator.fit(x, y)
-    # The first check of a fit that went on is not that of networks at zero.
-    assert estimator.validation_scores_[0] > 0.01
+    # Over six seeds new networks are worth .001 to .007 nats, trained ones .054 to .21.
+    new = 0.03
+    words = {"warm_start": True, "max_iter": 200, "learning_rate_init": 0.02}
+    estimator = small(**{**words, "random_state": np.random.RandomState(0)}).fit(x, y)
+    assert first_gain(estimator) < new
+    assert first_gain(estimator.fit(x, y)) > new
     assert not any("warm_start" in note for note in estimator.notes_)
-    estimator.fit(x[:-1], y[:-1])
-    assert np.all(estimator._result.history.parts[0].validation[0] == 0)
+    assert first_gain(estimator.fit(x[:-1], y[:-1])) < new
     assert any("training began anew" in note for note in estimator.notes_)
-    first_gains = []
-    for _ in range(2):
-        estimator.fit(x, y, condition=x[::-1] + 0.0)
-        given_y = estimator._result.history.parts[1]
-        first_gains.append(-np.mean(given_y.validation[0]))
-    assert first_gains[0] < 0.01 < 0.02 < first_gains[1]
+    noise = x[::-1] + 0.0
+    assert first_gain(estimator.fit(x, y, condition=noise)) < new
+    assert first_gain(estimator.fit(x, y, condition=noise)) > new
     estimator.set_params(hidden_layer_sizes=4)
     with pytest.raises(ValueError, match="shapes of the last fit"):
-        estimator.fit(x, y, condition=x[::-1] + 0.0)
+        estimator.fit(x, y, condition=noise)
 
 
 # Failure.
