@@ -100,7 +100,7 @@ class PairCritics:
             "test": [f.test for f in folds],
         }
         self.margins, self.references, self.has_reference = choose_references(
-            X, Y, folds, reference
+            X, Y, folds, reference, is_of_density=False
         )
         # Rows that the reference knows its parameters from.
         self.n_fitted = int(np.mean([len(f.train) for f in folds]))

@@ -82,7 +82,7 @@ class ConditionalDensities:
         # Nats to add to every log ratio, which the estimator knows.
         self.correction = 0.0
         self.margins, self.references, self.has_reference = choose_references(
-            X, Y, folds, reference
+            X, Y, folds, reference, is_of_density=True
         )
         members = len(folds) * n_ensemble
         self.fold_of = torch.arange(members, device=device) // n_ensemble

@@ -19,8 +19,10 @@ from infotheory.functional import donsker_varadhan
 
 MARGINS = ("raw", "ranks")
 # Directions below the first share of the largest variance are noise of the arithmetic. Those below
-# the second may be detail that unit variance would only magnify, as in images.
-_SMALLEST_SHARES = (1e-10, 1e-3)
+# the second may be detail that unit variance would only magnify, as in images; those below the
+# third count where all other normal laws are contradicted by the selection rows.
+SMALLEST_SHARES = (1e-10, 1e-3, 3e-2)
+_CONTRADICTED = -0.1  # nats that a normal law tells of selection rows, more than chance would
 _LONGEST = 0.995
 _FEWEST_TO_TRUST = 10
 
@@ -115,7 +117,7 @@ class GaussianReference:
         Y: np.ndarray,
         *,
         rotate: bool = True,
-        smallest: float = _SMALLEST_SHARES[0],
+        smallest: float = SMALLEST_SHARES[0],
         finest: float = 1e-12,
     ) -> None:
         self._centre_x, whiten_x = _whitening(X, smallest)
@@ -130,7 +132,7 @@ class GaussianReference:
         covariance: np.ndarray,
         dim_x: int,
         *,
-        smallest: float = _SMALLEST_SHARES[0],
+        smallest: float = SMALLEST_SHARES[0],
         finest: float = 1e-12,
     ) -> GaussianReference:
         """The reference of rows (x, y) of which only mean and covariance are known."""
@@ -161,7 +163,7 @@ class GaussianReference:
         self.dim_x, self.dim_y = self._map_x.shape[1], self._map_y.shape[1]
         width, self.smallest = len(whiten_x) + len(whiten_y), smallest
         lost = width - self.dim_x - self.dim_y
-        self._left_out = lost if smallest > _SMALLEST_SHARES[0] else 0
+        self._left_out = lost if smallest > SMALLEST_SHARES[0] else 0
 
     def notes(self) -> list[str]:
         """What is said of directions that were left out although they vary."""
@@ -256,15 +258,27 @@ def rotations(n_rows: int, n_rotations: int) -> list[int]:
 
 
 def choose_references(
-    X: np.ndarray, Y: np.ndarray, folds: Sequence[Fold], reference: str | None
+    X: np.ndarray,
+    Y: np.ndarray,
+    folds: Sequence[Fold],
+    reference: str | None,
+    *,
+    is_of_density: bool,
 ) -> tuple[list[tuple[Margins, Margins]], list[GaussianReference], bool]:
     """Margins and coordinates, and whether the normal law tells anything of the selection rows.
 
     Ranks bear heavy tails and undo any map of single columns, but attenuate beyond 4 nats; raw
     margins do not. What tells more on the selection rows is taken.
+
+    On a curve or surface of few dimensions every further direction is a function of the first ones.
+    A normal law takes it for news and counts the same information many times over, and a model
+    of the density (`is_of_density`) has to learn that it is none: only the first ones are kept.
     """
     options: list[tuple[float, Any, list[GaussianReference]]] = []
-    for kind, smallest in product(("ranks", "raw"), _SMALLEST_SHARES):
+    for smallest, kind in product(SMALLEST_SHARES, ("ranks", "raw")):
+        is_last = smallest == SMALLEST_SHARES[-1]
+        if is_last and not (is_of_density and max(o[0] for o in options) < _CONTRADICTED):
+            break
         margins = [(Margins(X[f.train], kind), Margins(Y[f.train], kind)) for f in folds]
         fitted, told = [], []
         for fold, (on_x, on_y) in zip(folds, margins, strict=True):
@@ -288,7 +302,7 @@ def choose_references(
         margins = options[0][1]
         unrotated = [
             GaussianReference(
-                on_x(X[f.train]), on_y(Y[f.train]), rotate=False, smallest=_SMALLEST_SHARES[1]
+                on_x(X[f.train]), on_y(Y[f.train]), rotate=False, smallest=SMALLEST_SHARES[1]
             )
             for f, (on_x, on_y) in zip(folds, margins, strict=True)
         ]

@@ -43,7 +43,9 @@ def sample(n=400, rho=0.8):
 def stack_of(variant="conditional", reference="gaussian", shake=0.0, n=400):
     x, y = sample(n)
     folds = cross_fit_folds(n, 2, 0.2, np.random.default_rng(0))
-    margins, references, has_reference = choose_references(x, y, folds, reference)
+    margins, references, has_reference = choose_references(
+        x, y, folds, reference, is_of_density=True
+    )
     with local_seed(0):
         stack = PairDenoisers(
             x,

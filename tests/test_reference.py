@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr
 from scipy.stats import multivariate_normal
 
 from infotheory._reference import (
@@ -132,9 +133,9 @@ def test_rotations_pair_all_rows_apart():
     assert rotations(2, 1) == [1]
 
 
-def _chosen(x, y, reference="gaussian"):
+def _chosen(x, y, reference="gaussian", *, is_of_density=True):
     folds = cross_fit_folds(len(x), 3, 0.2, np.random.default_rng(0))
-    return choose_references(x, y, folds, reference)
+    return choose_references(x, y, folds, reference, is_of_density=is_of_density)
 
 
 def test_the_reference_is_left_out_where_it_tells_nothing():
@@ -152,3 +153,39 @@ def test_margins_follow_the_tails():
     assert _chosen(x**5, np.sinh(3 * y))[0][0][0].kind == "ranks"
     close = x + 0.001 * rng.normal(size=(600, 1))
     assert _chosen(x, close)[0][0][0].kind == "raw"
+
+
+def test_a_density_on_a_surface_keeps_the_first_directions_only():
+    """Each further direction is a function of them, and a normal law counts it as news."""
+    rng = np.random.default_rng(0)
+    places = np.linspace(0, 1, 24)
+
+    def curve(z):
+        return np.exp(-((places - ndtr(z)) ** 2) / 0.045)
+
+    z = rng.normal(size=(1500, 1))
+    x, y = curve(z), curve(0.9 * z + np.sqrt(0.19) * rng.normal(size=z.shape))
+    truth = -0.5 * np.log(0.19)
+    _, fits, has_reference = _chosen(x, y)
+    assert has_reference
+    assert fits[0].dim_x + fits[0].dim_y < 12
+    assert fits[0].notes()
+    _, wide, tells = _chosen(x, y, is_of_density=False)
+    assert not tells
+    assert wide[0].dim_x + wide[0].dim_y >= 12
+    assert _told(wide[0]) > 2 * truth
+    assert _told(fits[0]) < 2 * truth
+
+
+def _told(reference):
+    return -0.5 * np.sum(np.log1p(-(reference.correlations**2)))
+
+
+def test_independent_columns_keep_all_their_directions():
+    """Chance alone must not look like a law that the rows contradict."""
+    rng = np.random.default_rng(0)
+    loud_and_faint = np.diag([1.0, 1.0, 0.1])
+    mixed = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    x, y = (rng.normal(size=(2000, 3)) @ loud_and_faint @ mixed for _ in range(2))
+    _, fits, _ = _chosen(x, y)
+    assert fits[0].dim_x == fits[0].dim_y == 3

@@ -168,7 +168,9 @@ class MINDE(NeuralMutualInformation):
         from infotheory._training import choose_device, local_seed
 
         X, Y = self._diffused_first(X, Y)
-        margins, references, has_reference = choose_references(X, Y, folds, self.reference)
+        margins, references, has_reference = choose_references(
+            X, Y, folds, self.reference, is_of_density=True
+        )
         if self.variant == "conditional":
             problems = [denoisers.MARGINAL, denoisers.CONDITIONAL]
         else:
@@ -304,7 +306,7 @@ def _notes(value: float, forms: np.ndarray, n: int) -> list[str]:
 
 def _normal_part(X: np.ndarray, Y: np.ndarray, stack: Any) -> tuple[float, np.ndarray]:
     """Information of the normal law on all rows, without bias, and its log ratio at each."""
-    from infotheory._reference import _SMALLEST_SHARES, GaussianReference, Margins, log_ratio
+    from infotheory._reference import SMALLEST_SHARES, GaussianReference, Margins, log_ratio
 
     n = len(X)
     if not stack.has_reference:
@@ -313,7 +315,7 @@ def _normal_part(X: np.ndarray, Y: np.ndarray, stack: Any) -> tuple[float, np.nd
     on_x, on_y = Margins(X, kind)(X), Margins(Y, kind)(Y)
     finest = float(n) ** -2.0 if kind == "ranks" else 1e-12
     fits = [
-        GaussianReference(on_x, on_y, smallest=s, finest=finest) for s in sorted(_SMALLEST_SHARES)
+        GaussianReference(on_x, on_y, smallest=s, finest=finest) for s in SMALLEST_SHARES
     ]
     # The directions that the references of the folds left out are left out here.
     kept = max(r.dim_x + r.dim_y for r in stack.references)
