@@ -314,9 +314,7 @@ def _normal_part(X: np.ndarray, Y: np.ndarray, stack: Any) -> tuple[float, np.nd
     kind = stack.margins[0][0].kind
     on_x, on_y = Margins(X, kind)(X), Margins(Y, kind)(Y)
     finest = float(n) ** -2.0 if kind == "ranks" else 1e-12
-    fits = [
-        GaussianReference(on_x, on_y, smallest=s, finest=finest) for s in SMALLEST_SHARES
-    ]
+    fits = [GaussianReference(on_x, on_y, smallest=s, finest=finest) for s in SMALLEST_SHARES]
     # The directions that the references of the folds left out are left out here.
     kept = max(r.dim_x + r.dim_y for r in stack.references)
     normal = next((r for r in fits if r.dim_x + r.dim_y <= kept), fits[-1])
