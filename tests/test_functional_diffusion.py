@@ -224,6 +224,31 @@ def test_the_forms_agree_at_each_log_snr(seed: int, d: int, k: int) -> None:
         np.testing.assert_allclose(value, values[0], rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.parametrize("epsilon", [0.01, 1.0])
+@pytest.mark.parametrize("t", [0.01, 0.3, 0.9])
+def test_drifts_of_bridges_are_the_form_inside(t: float, epsilon: float) -> None:
+    """Per unit of time, by the regression of x on where a bridge from y is and on y."""
+    d = 2
+    forms, covariance, (x, _) = gaussian_forms(3, d, d)
+    y, across = covariance[d:, d:], covariance[:d, d:]
+
+    def drift(across: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients of (z, y) in (E[x | z, y] - z) / (1 - t)."""
+        z_of_z = t * t * x + (1 - t) ** 2 * y + t * (1 - t) * (across + across.T)
+        z_of_z = z_of_z + epsilon * t * (1 - t) * np.eye(d)
+        z_of_y = t * across + (1 - t) * y
+        seen = np.block([[z_of_z, z_of_y], [z_of_y.T, y]])
+        with_x = np.hstack([t * x + (1 - t) * across, across])
+        return (np.linalg.solve(seen, with_x.T).T - np.eye(d, 2 * d)) / (1 - t), seen
+
+    (of_pairs, seen), (of_strangers, _) = drift(across), drift(0 * across)
+    apart = of_pairs - of_strangers
+    per_time = np.trace(apart @ seen @ apart.T) / (2 * epsilon)
+    log_snr = np.array([math.log(t / (epsilon * (1 - t)))])
+    inside = forms["inside"](log_snr, np.ones(1)).mean()
+    assert per_time == pytest.approx(inside / (t * (1 - t)), rel=1e-7)
+
+
 @each_law
 @pytest.mark.parametrize("form", ["gap", "inside", "outside"])
 def test_gaussian_mutual_information(law: dict[str, float], form: str) -> None:

@@ -120,8 +120,13 @@ def score_gap(marginal: Array, conditional: Array, weight: Array | float) -> Arr
     With exact predictors its mean is that of :func:`denoising_gap` at each log-SNR, so that
     everything said there about pairs of predictors and the range holds here; a row alone is not
     a log ratio. It varies less, but an error of a prediction enters in first order, and noise in
-    the predictions pushes it up. Complexity :math:`O(n d)`. Source: Franzese, Bounoua and
-    Michiardi (2023), arXiv:2310.09031.
+    the predictions pushes it up.
+
+    The squared difference of drifts of Brownian bridges from y to x, those of pairs and those of
+    strangers, is this form too: at time t of bridges of variance :math:`\epsilon`, x is seen
+    through the channel at SNR :math:`t / (\epsilon (1 - t))`, and a uniform t draws the log-SNR
+    from a logistic law. Complexity :math:`O(n d)`. Sources: Franzese, Bounoua and Michiardi (2023),
+    arXiv:2310.09031; of the bridges Kholkin et al. (2025), arXiv:2502.01383.
 
     Examples
     --------
