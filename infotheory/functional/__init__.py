@@ -65,6 +65,13 @@ from infotheory.functional._gaussian import (
     gaussian_scores,
     log_det_bias,
 )
+from infotheory.functional._gaussian_transport import (
+    bures_distance,
+    gaussian_bridge,
+    gaussian_sinkhorn_divergence,
+    gaussian_transport,
+    gaussian_wasserstein,
+)
 from infotheory.functional._ksg import ksg, ksg_pointwise
 from infotheory.functional._masked_diffusion import (
     masked_divergence,
@@ -108,6 +115,11 @@ from infotheory.functional._pmf_order import (
     tsallis_divergence,
     tsallis_entropy,
 )
+from infotheory.functional._transport_metrics import (
+    bw2_uvp,
+    conditional_bw2_uvp,
+    conditional_bw2_uvp_floor,
+)
 from infotheory.functional._variational_divergences import (
     alpha_bound,
     chi2_bound,
@@ -124,9 +136,13 @@ __all__ = [
     "alpha_divergence",
     "bound_influence",
     "bound_row_influence",
+    "bures_distance",
+    "bw2_uvp",
     "chi2_bound",
     "chi2_divergence",
     "club",
+    "conditional_bw2_uvp",
+    "conditional_bw2_uvp_floor",
     "conditional_entropy",
     "conditional_mutual_information",
     "cross_entropy",
@@ -144,6 +160,7 @@ __all__ = [
     "entropy",
     "entropy_production_rate",
     "flo",
+    "gaussian_bridge",
     "gaussian_cauchy_schwarz_divergence",
     "gaussian_conditional_mutual_information",
     "gaussian_conditional_noise_prediction",
@@ -156,6 +173,9 @@ __all__ = [
     "gaussian_renyi_divergence",
     "gaussian_sample",
     "gaussian_scores",
+    "gaussian_sinkhorn_divergence",
+    "gaussian_transport",
+    "gaussian_wasserstein",
     "hellinger_bound",
     "hellinger_divergence",
     "info_nce",
