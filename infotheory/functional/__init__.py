@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from infotheory.functional._bottleneck_coupling import (
+    BottleneckCoupling,
+    minimum_entropy_coupling_with_bottleneck,
+)
 from infotheory.functional._bounds import (
     donsker_varadhan,
     flo,
@@ -25,6 +29,8 @@ from infotheory.functional._counts import (
     discrete_entropy_jackknife,
     discrete_entropy_standard_error,
 )
+from infotheory.functional._coupling import Coupling, minimum_entropy_coupling
+from infotheory.functional._coupling_bounds import coupling_entropy_bound
 from infotheory.functional._density_bounds import (
     club,
     difference_of_entropies,
@@ -50,6 +56,10 @@ from infotheory.functional._dual_forms import (
     bound_influence,
     bound_row_influence,
     off_diagonal,
+)
+from infotheory.functional._entropy_bounded import (
+    EntropyBoundedChannel,
+    entropy_bounded_information_maximization,
 )
 from infotheory.functional._entropy_production import entropy_production_rate
 from infotheory.functional._gaussian import (
@@ -115,6 +125,7 @@ from infotheory.functional._pmf_order import (
     tsallis_divergence,
     tsallis_entropy,
 )
+from infotheory.functional._sparse_law import SparseLaw
 from infotheory.functional._transport_metrics import (
     bw2_uvp,
     conditional_bw2_uvp,
@@ -130,7 +141,11 @@ from infotheory.functional._variational_divergences import (
 
 __all__ = [
     "COUNT_METHODS",
+    "BottleneckCoupling",
+    "Coupling",
+    "EntropyBoundedChannel",
     "Jackknife",
+    "SparseLaw",
     "absorbing_transition",
     "alpha_bound",
     "alpha_divergence",
@@ -145,6 +160,7 @@ __all__ = [
     "conditional_bw2_uvp_floor",
     "conditional_entropy",
     "conditional_mutual_information",
+    "coupling_entropy_bound",
     "cross_entropy",
     "denoising_gap",
     "denoising_log_density",
@@ -158,6 +174,7 @@ __all__ = [
     "discrete_mutual_information_standard_error",
     "donsker_varadhan",
     "entropy",
+    "entropy_bounded_information_maximization",
     "entropy_production_rate",
     "flo",
     "gaussian_bridge",
@@ -195,6 +212,8 @@ __all__ = [
     "masked_log_likelihood",
     "masked_log_probabilities",
     "mine_surrogate",
+    "minimum_entropy_coupling",
+    "minimum_entropy_coupling_with_bottleneck",
     "mixed_ksg",
     "mixed_ksg_pointwise",
     "mixture_noise_prediction",
