@@ -32,6 +32,12 @@ from ._transforms import (
     SwissRoll,
     Wiggle,
 )
+from ._transport_pairs import (
+    GaussianPair,
+    MixturePair,
+    random_gaussian_pair,
+    random_mixture_pair,
+)
 
 __all__ = [
     "AdditiveUniform",
@@ -45,11 +51,13 @@ __all__ = [
     "Gamma",
     "GaussianBlob",
     "GaussianMixture",
+    "GaussianPair",
     "HalfCube",
     "JointLaw",
     "LabelledMixture",
     "Laplace",
     "LogNormal",
+    "MixturePair",
     "NoisyDiscreteUniform",
     "Normal",
     "NormalCdf",
@@ -69,6 +77,8 @@ __all__ = [
     "jeffreys_divergence",
     "kl_divergence",
     "load_task",
+    "random_gaussian_pair",
+    "random_mixture_pair",
     "renyi_divergence",
     "task_names",
 ]
