@@ -87,7 +87,7 @@ class ConditionalPlan:
         if len(columns) == 1:
             return columns[0]
         scores = self.log_scores(X)
-        log_weights = scores - logsumexp(scores, axis=-1, keepdims=True)
+        log_weights = scores - np.asarray(logsumexp(scores, axis=-1, keepdims=True))
         return np.asarray(logsumexp(np.stack(columns, axis=-1) + log_weights, axis=-1))
 
 
