@@ -11,7 +11,7 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -115,6 +115,8 @@ class PairDenoisers:
         self.folds, self.problems, self.n_ensemble = folds, tuple(problems), n_ensemble
         self.n_folds = len(folds)
         self.margins, self.references, self.device = margins, references, device
+        # Whatever the default dtype of the process.
+        self._single: dict[str, Any] = {"device": device, "dtype": torch.float32}
         self.has_reference = has_reference
         self._n_columns = (X.shape[1], Y.shape[1])
         self.dim_x = min(r.dim_x for r in references)
@@ -314,9 +316,9 @@ class PairDenoisers:
         n_draws = max(2, 4096 // selection.shape[1])
         drawn = selection.repeat(1, n_draws)
         shape = (len(self.folds), drawn.shape[1], self.rows.shape[-1])
-        noise = torch.randn(shape, device=self.device)
-        lattice = (torch.arange(n_draws, device=self.device) + 0.5) / n_draws
-        start = torch.rand(len(self.folds), selection.shape[1], device=self.device)
+        noise = torch.randn(shape, **self._single)
+        lattice = (torch.arange(n_draws, **self._single) + 0.5) / n_draws
+        start = torch.rand(len(self.folds), selection.shape[1], **self._single)
         u = ((start[:, None] + lattice[:, None]) % 1).flatten(1)
         fold_of = self.fold_of
         rows = [f.train for f in self.folds for _ in range(self.n_ensemble)]
@@ -331,9 +333,9 @@ class PairDenoisers:
             def loss(rows: Tensor, problem: int = problem) -> Tensor:
                 rows = rows.to(self.device)
                 b = rows.shape[1]
-                order = torch.rand(rows.shape, device=self.device).argsort(1)
-                u = (order + torch.rand(rows.shape, device=self.device)) / b
-                noise = torch.randn(*rows.shape, self.rows.shape[-1], device=self.device)
+                order = torch.rand(rows.shape, **self._single).argsort(1)
+                u = (order + torch.rand(rows.shape, **self._single)) / b
+                noise = torch.randn(*rows.shape, self.rows.shape[-1], **self._single)
                 return -self.gains(problem, rows, noise, u).mean(1)
 
             if self._is_new and self._builds_on_another(problem):
@@ -382,12 +384,12 @@ class PairDenoisers:
         n_folds, b = rows.shape
         total = torch.zeros(3, n_folds, self.n_ensemble + 1, b, dtype=torch.float64)
         shape = (n_folds, b, self.rows.shape[-1])
-        start = torch.rand(n_folds, b, device=self.device) if noises is None else noises[0]
+        start = torch.rand(n_folds, b, **self._single) if noises is None else noises[0]
         size = max(1, LARGEST_CHUNK // len(self.fold_of))
         for draw in range(n_draws):
             u = ((start + draw / n_draws) % 1).expand(n_folds, b)
             if noises is None:
-                noise = torch.randn(shape, device=self.device)
+                noise = torch.randn(shape, **self._single)
             else:
                 noise = noises[1][:, draw].expand(shape)
             for some in torch.arange(b, device=self.device).split(size):

@@ -48,7 +48,7 @@ def excess(
 ) -> Tensor:
     """Mean squared slope beyond 1 at random points between rows (M, b, d) of two laws: (M,)."""
     n = min(first.shape[1], second.shape[1])
-    share = torch.rand(first.shape[0], n, 1, device=first.device)
+    share = torch.rand(first.shape[0], n, 1, device=first.device, dtype=torch.float32)
     between = torch.lerp(first[:, :n], second[:, :n], share)
     return (slopes(network, between, blocks, limits) - 1).clamp(min=0).square().mean(dim=1)
 
@@ -171,7 +171,7 @@ class LipschitzPairs:
         turns = [rotations(len(r), n_apart) for r in rows]
         most = max(len(t) for t in turns)
         joint = self.pairs(stacked, stacked)
-        steepest = torch.ones(len(stacked), device=self.device)
+        steepest = torch.ones(len(stacked), device=self.device, dtype=torch.float32)
         apart = []
         with torch.no_grad():
             together = self._at(joint)

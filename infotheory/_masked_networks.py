@@ -124,7 +124,7 @@ class MaskedGuessers:
     def _masks(self, *shape: int) -> tuple[Tensor, Tensor]:
         """Random masks (..., L) over the places that the first problem guesses, their weights."""
         n_masked = torch.randint(1, self._n_places + 1, shape, device=self.device)
-        order = torch.rand(*shape, self._n_places, device=self.device)
+        order = torch.rand(*shape, self._n_places, device=self.device, dtype=torch.float32)
         return self._hidden(order, n_masked)
 
     def _hidden(self, order: Tensor, n_masked: Tensor) -> tuple[Tensor, Tensor]:

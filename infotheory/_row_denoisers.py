@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,6 +91,8 @@ class RowDenoisers:
         rng: np.random.Generator,
     ) -> None:
         self.maps, self.laws, self.n_ensemble, self.device = maps, laws, n_ensemble, device
+        # Whatever the default dtype of the process.
+        self._single: dict[str, Any] = {"device": device, "dtype": torch.float32}
         self.n_folds, self.n_laws = len(maps), len(laws)
         self._n_columns = X.shape[1]
         self.rows = self.coordinates(X)
@@ -165,9 +168,9 @@ class RowDenoisers:
         dim = self.rows.shape[-1]
         shape = (self.n_folds * self.n_ensemble * self.n_laws, drawn.shape[1])
         # The repeats of a fold are compared on the same noise.
-        noise = torch.randn(shape[1], dim, device=self.device).expand(*shape, dim)
-        lattice = (torch.arange(n_draws, device=self.device) + 0.5) / n_draws
-        start = torch.rand(selection.shape[1], device=self.device)
+        noise = torch.randn(shape[1], dim, **self._single).expand(*shape, dim)
+        lattice = (torch.arange(n_draws, **self._single) + 0.5) / n_draws
+        start = torch.rand(selection.shape[1], **self._single)
         u = ((start + lattice[:, None]) % 1).flatten().expand(shape)
         size = max(1, LARGEST_CHUNK // shape[0])
 
@@ -177,9 +180,9 @@ class RowDenoisers:
 
         def loss(rows: Tensor) -> Tensor:
             rows = rows.to(self.device)
-            order = torch.rand(rows.shape, device=self.device).argsort(1)
-            u = (order + torch.rand(rows.shape, device=self.device)) / rows.shape[1]
-            return -self.gains(rows, torch.randn(*rows.shape, dim, device=self.device), u).mean(1)
+            order = torch.rand(rows.shape, **self._single).argsort(1)
+            u = (order + torch.rand(rows.shape, **self._single)) / rows.shape[1]
+            return -self.gains(rows, torch.randn(*rows.shape, dim, **self._single), u).mean(1)
 
         rows = [
             self.laws[int(law)][int(f)].train
@@ -229,13 +232,13 @@ class RowDenoisers:
         gains = torch.zeros(n_folds, self.n_ensemble + 1, self.n_laws, b, dtype=torch.float64)
         inside = torch.zeros(n_folds, self.n_ensemble + 1, b, dtype=torch.float64)
         dim = self.rows.shape[-1]
-        start = torch.rand(n_folds, b, device=self.device) if noises is None else noises[0]
+        start = torch.rand(n_folds, b, **self._single) if noises is None else noises[0]
         size = max(1, LARGEST_CHUNK // len(self.fold_of))
         fold = self.fold_of
         for draw in range(n_draws):
             u = ((start + draw / n_draws) % 1).expand(n_folds, b)
             if noises is None:
-                noise = torch.randn(n_folds, b, dim, device=self.device)
+                noise = torch.randn(n_folds, b, dim, **self._single)
             else:
                 noise = noises[1][:, draw].expand(n_folds, b, dim)
             for some in torch.arange(b, device=self.device).split(size):
@@ -297,7 +300,7 @@ class RowDenoisers:
         repeats. Only for maps that are linear.
         """
         shape = (len(self.fold_of), self.rows.shape[1])
-        at = torch.full(shape, float(log_snr), device=self.device)
+        at = torch.full(shape, float(log_snr), **self._single)
         signal, spread = (float(s) for s in signal_and_noise(at[0, 0]))
         network, _ = self.predict(signal * self.rows[self.fold_of], at)
         by_law = network.unflatten(0, (self.n_folds, self.n_ensemble, self.n_laws))[:, :, 0]

@@ -231,7 +231,7 @@ class SampleCritics:
 
         Where slopes are limited, the critics are divided by the largest one found.
         """
-        steepest = torch.ones(len(self.fold_of), device=self.device)
+        steepest = torch.ones(len(self.fold_of), device=self.device, dtype=torch.float32)
         sides = []
         with torch.no_grad():
             rows = [self._stacked([getattr(f[s], which) for f in self.folds]) for s in (0, 1)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
 from infotheory._interrupts import catch
@@ -24,6 +26,7 @@ from infotheory._interrupts import catch
 Loss = Callable[[Tensor], Tensor]
 # Torch has one generator for all threads: who draws from it holds this for as long.
 _DRAWING = RLock()
+_DIVERGED = 10.0  # nats, or times what the best state reached
 
 
 class TrainingError(RuntimeError):
@@ -73,9 +76,41 @@ class History:
 
     def notes(self) -> list[str]:
         """Sentences a user needs to judge the result."""
-        if self.parts:
-            return list(dict.fromkeys(note for part in self.parts for note in part.notes()))
+        parts = self.parts or [self]
+        notes = list(dict.fromkeys(note for part in parts for note in part._notes_of_one()))
+        if self.n_iter and self.stopped != "interrupted" and not np.any(self.best_iter):
+            notes.append(
+                "No state of training did better than the start on the selection rows: the value "
+                "is that of the reference alone, or of nothing learnt where there is none. There "
+                "may be no more to learn, or it takes a lower learning_rate_init or more rows."
+            )
+        return notes
+
+    def n_diverged(self) -> int:
+        """Members that once did worse than at the start by more than any learning by heart."""
+        values = np.asarray(self.validation)
+        best = np.min(values, axis=0)
+        worse = np.max(values, axis=0) - values[0]
+        return int(np.sum(worse > _DIVERGED * np.maximum(1.0, np.abs(best))))
+
+    def _notes_of_one(self) -> list[str]:
         notes = []
+        if self.n_diverged():
+            notes.append(
+                f"Training diverged: {self.n_diverged()} of {len(self.validation[0])} networks did "
+                f"far worse on the selection rows than at the start, and are left at their best "
+                f"state. Lower learning_rate_init (try a tenth) or raise batch_size."
+            )
+        elif self.validation:
+            means = np.mean(self.validation, axis=1)
+            gain, worse = means[0] - min(means), max(means) - means[0]
+            lost = means[-1] - min(means)
+            if worse > max(0.1, 3 * gain) or lost > max(0.05, 0.9 * gain):
+                notes.append(
+                    f"Training fell back to where it began or below, by {max(worse, lost):.2g} on "
+                    f"the selection rows: its steps are too long (lower learning_rate_init) or the "
+                    f"rows are few. Each network is left at its best state."
+                )
         if self.missing_device is not None:
             notes.append(
                 f"Torch finds no device {self.missing_device!r} here: the networks were trained on "
@@ -353,6 +388,8 @@ def train(
         progress.close()
     _copy_where(torch.ones(len(lowest), dtype=torch.bool, device=best[0].device), parameters, best)
     network.eval()
+    if 2 * history.n_diverged() > len(lowest):
+        warnings.warn(history._notes_of_one()[0], ConvergenceWarning, stacklevel=2)
     return history
 
 
