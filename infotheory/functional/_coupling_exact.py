@@ -26,54 +26,62 @@ from infotheory.functional._coupling_greedy import ROUNDINGS
 from infotheory.functional._laws import entropy_of
 from infotheory.functional._sparse_law import Cells
 
-# Sizes that take seconds at most, and those that take a few hundredths of one.
+# Atoms of two laws together, and bases of more, up to which the search is begun.
 LARGEST_PAIR, LARGEST_BASES = 20, 100_000
-QUICK_PAIR, QUICK_BASES = 14, 5_000
 _BLOCK = 4096
 # Branches that could win less than this are not followed.
 _TOLERANCE = 1e-12
 
 
-def work(sizes: Sequence[int]) -> tuple[int, bool, bool]:
-    """Size of the problem, whether it is within the limit, and whether it is quick.
+def work(sizes: Sequence[int]) -> tuple[int, int, str]:
+    """Size of the problem, the limit on it, and what is counted.
 
-    The size is the number of atoms of two laws, or the number of bases of more than two. Laws of
-    one atom do not count: the others may be coupled without them.
+    Laws of one atom do not count: the others may be coupled without them.
     """
     sizes = [n for n in sizes if n > 1]
     if len(sizes) <= 2:
-        n = sum(sizes)
-        return n, n <= LARGEST_PAIR, n <= QUICK_PAIR
+        return sum(sizes), LARGEST_PAIR, "positive atoms of two laws together"
     n_cells, rank = math.prod(sizes), sum(sizes) - len(sizes) + 1
-    n = math.comb(n_cells, rank)
-    return n, n <= LARGEST_BASES, n <= QUICK_BASES
+    return math.comb(n_cells, rank), LARGEST_BASES, "bases of the equations of more than two laws"
 
 
-def exact(laws: Sequence[np.ndarray], precision: float, start: Cells) -> Cells:
-    """A coupling of least entropy, to 1e-12 nats; ``start`` is any coupling, the better the faster.
+def exact(
+    laws: Sequence[np.ndarray], precision: float, start: Cells, most: int
+) -> tuple[Cells, bool]:
+    """A coupling of least entropy, to 1e-12 nats, and whether that is proved.
 
-    ``work`` says for which sizes this is quick.
+    ``start`` is any coupling, the better the faster. After ``most`` branches, or before visiting
+    more bases than that, the search stops with the best so far.
     """
     large = [r for r, law in enumerate(laws) if len(law) > 1]
     if len(large) < 2:
-        return start
+        return start, True
     chosen = [laws[r] for r in large]
     start = Cells(start.places[:, large], start.masses)
-    best = _branch(chosen, precision, start) if len(large) == 2 else _vertices(chosen, start)
+    if len(large) == 2:
+        best, proved = _branch(chosen, precision, start, most)
+    else:
+        proved = work([len(law) for law in chosen])[0] <= most
+        best = _vertices(chosen, start) if proved else start
     places = np.zeros((len(best.masses), len(laws)), np.int64)
     places[:, large] = best.places
-    return Cells(places, best.masses)
+    return Cells(places, best.masses), proved
 
 
-def _branch(laws: Sequence[np.ndarray], precision: float, start: Cells) -> Cells:
+def _branch(
+    laws: Sequence[np.ndarray], precision: float, start: Cells, most: int
+) -> tuple[Cells, bool]:
     """Depth first over cells in descending order, cut by the bound on what is left."""
     best_entropy = entropy_of(start.masses)
     best: list[tuple[float, int, int]] | None = None
     path: list[tuple[float, int, int]] = []
-    tolerance = ROUNDINGS * precision
+    tolerance, visits = ROUNDINGS * precision, 0
 
     def visit(rows: list, columns: list, last: float, so_far: float) -> None:
-        nonlocal best, best_entropy
+        nonlocal best, best_entropy, visits
+        visits += 1
+        if visits > most:
+            return
         if not rows or not columns:
             if so_far < best_entropy:
                 best_entropy, best = so_far, path.copy()
@@ -105,9 +113,9 @@ def _branch(laws: Sequence[np.ndarray], precision: float, start: Cells) -> Cells
 
     ascending = [sorted((m, i) for i, m in enumerate(law.tolist())) for law in laws]
     visit(ascending[0], ascending[1], math.inf, 0.0)
-    if best is None:
-        return start
-    return Cells(np.array([c[1:] for c in best], np.int64), np.array([c[0] for c in best]))
+    if best is not None:
+        start = Cells(np.array([c[1:] for c in best], np.int64), np.array([c[0] for c in best]))
+    return start, visits <= most
 
 
 def _without(atoms: list, i: int, cell: float, tolerance: float) -> list:
