@@ -71,9 +71,13 @@ def test_networks_alone_find_a_normal_law(variant):
 
 @pytest.mark.parametrize("form", ["gap", "inside", "outside"])
 def test_the_form_asked_for_is_reported(form):
-    fitted = small(form=form, max_iter=20, learning_rate_init=0.01).fit(*normal_pair())
+    # Of |x| a normal law knows nothing: networks learn, and by each form it is another number.
+    x, y = normal_pair()
+    fitted = small(form=form, max_iter=40, learning_rate_init=0.02).fit(y - 0.8 * x + np.abs(x), x)
     assert fitted.mutual_information_ == pytest.approx(fitted.forms_[form], abs=1e-9)
-    assert len(set(fitted.forms_.values())) == 3 or not np.any(fitted.validation_scores_)
+    assert fitted.mutual_information_ > 0.1
+    values = sorted(fitted.forms_.values())
+    assert min(np.diff(values)) > 1e-6
 
 
 def test_a_network_finds_what_the_reference_cannot():
@@ -261,27 +265,17 @@ def test_warm_start_goes_on_with_the_same_sample_and_no_other():
 # Failure.
 
 
-def interrupted_at(step, error, monkeypatch):
+def interrupted_at(step, monkeypatch):
     calls, gains = [], PairDenoisers.gains
 
     def limited(self, problem, rows, noise, u):
         if torch.is_grad_enabled():
             calls.append(1)
             if len(calls) > step:
-                if error is KeyboardInterrupt:
-                    raise KeyboardInterrupt
-                return gains(self, problem, rows, noise, u) * float("nan")
+                raise KeyboardInterrupt
         return gains(self, problem, rows, noise, u)
 
     monkeypatch.setattr(PairDenoisers, "gains", limited)
-
-
-def test_an_interrupt_keeps_the_best_state(monkeypatch):
-    interrupted_at(5, KeyboardInterrupt, monkeypatch)
-    fitted = small(max_iter=100).fit(*normal_pair())
-    assert fitted.n_iter_ == 5
-    assert any("interrupted after 5 steps" in note for note in fitted.notes_)
-    assert abs(fitted.mutual_information_ - truth()) < 4 * fitted.standard_error_
 
 
 @each_variant
@@ -292,7 +286,7 @@ def test_an_interrupt_between_two_sides_of_the_difference_leaves_the_start(varia
     untrained = small(**{**changes, "max_iter": 1, "learning_rate_init": 1e-9}).fit(x, y**2)
     for step in (20, 60):
         with monkeypatch.context() as patch:
-            interrupted_at(step, KeyboardInterrupt, patch)
+            interrupted_at(step, patch)
             fitted = small(**changes).fit(x, y**2)
         is_whole = variant == "conditional" and step == 60
         kept = "best weights so far" if is_whole else "weights before it"
@@ -301,12 +295,6 @@ def test_an_interrupt_between_two_sides_of_the_difference_leaves_the_start(varia
             assert fitted.mutual_information_ == pytest.approx(
                 untrained.mutual_information_, abs=1e-4
             )
-
-
-def test_diverging_training_gives_no_number(monkeypatch):
-    interrupted_at(1, None, monkeypatch)
-    with pytest.raises(RuntimeError, match="not finite"):
-        small().fit(*normal_pair(100))
 
 
 @pytest.mark.parametrize(

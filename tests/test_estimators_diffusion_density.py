@@ -348,30 +348,6 @@ def test_seeds_pickles_and_rows(estimator):
     assert len(stored) < 2000 * 8 + 100_000
 
 
-@pytest.mark.parametrize("estimator", BOTH, ids=lambda e: type(e).__name__)
-@pytest.mark.parametrize("error", [KeyboardInterrupt, None])
-def test_interrupts_and_divergence_of_training(estimator, error, monkeypatch):
-    calls, gains = [], RowDenoisers.gains
-
-    def limited(self, rows, noise, u):
-        if torch.is_grad_enabled():
-            calls.append(1)
-            if len(calls) > 3 and error is KeyboardInterrupt:
-                raise KeyboardInterrupt
-        told = gains(self, rows, noise, u)
-        return told * float("nan") if error is None and torch.is_grad_enabled() else told
-
-    monkeypatch.setattr(RowDenoisers, "gains", limited)
-    X, y = normal_samples(200, 200)
-    if error is None:
-        with pytest.raises(RuntimeError, match="not finite"):
-            clone(estimator).fit(X, y)
-    else:
-        fitted = clone(estimator).fit(X, y)
-        assert fitted.n_iter_ == 3
-        assert any("interrupted after 3 steps" in note for note in fitted.notes_)
-
-
 def test_wrong_parameters():
     X, y = normal_samples(50, 50)
     with pytest.raises(ValueError, match="parameter of DiffusionEntropy"):

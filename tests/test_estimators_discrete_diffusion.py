@@ -192,22 +192,6 @@ def test_warm_start_goes_on_with_the_same_sample_and_no_other():
     assert model.validation_scores_[0] == pytest.approx(0, abs=1e-6)
 
 
-def test_an_interrupt_keeps_the_best_state(monkeypatch):
-    calls, guesses = [], MaskedGuessers.guesses
-
-    def limited(self, symbols, masked):
-        if torch.is_grad_enabled():
-            calls.append(1)
-            if len(calls) > 3:
-                raise KeyboardInterrupt
-        return guesses(self, symbols, masked)
-
-    monkeypatch.setattr(MaskedGuessers, "guesses", limited)
-    fitted = InfoSEDD(**SMALL).fit(*channels(300))
-    assert fitted.n_iter_ == 3
-    assert any("interrupted after 3 steps" in note for note in fitted.notes_)
-
-
 @pytest.fixture
 def global_state_restored():
     """Some of scikit-learn's checks draw from NumPy's global generator themselves."""

@@ -29,7 +29,6 @@ from infotheory import (  # noqa: E402
 from infotheory._estimators.automatic import NAMES  # noqa: E402
 from infotheory._estimators.variational import _gain_by_clipping  # noqa: E402
 from infotheory._reference import GaussianReference  # noqa: E402
-from infotheory._scores import info_nce_objective  # noqa: E402
 from infotheory._variational import FoldScores  # noqa: E402
 from infotheory.testing import (  # noqa: E402
     information_checks,
@@ -362,22 +361,6 @@ def test_progress_is_shown_on_request(capsys):
 
 
 # Failure.
-
-
-def test_an_interrupt_keeps_the_best_state(monkeypatch):
-    calls = []
-
-    def interrupted(scores):
-        calls.append(1)
-        if len(calls) > 5:
-            raise KeyboardInterrupt
-        return info_nce_objective(scores)
-
-    monkeypatch.setattr(DonskerVaradhan, "_objective", lambda self: interrupted)
-    fitted = small(max_iter=100).fit(*normal_pair())
-    assert fitted.n_iter_ == 5
-    assert any("interrupted after 5 steps" in note for note in fitted.notes_)
-    assert abs(fitted.mutual_information_ - truth()) < 4 * fitted.standard_error_
 
 
 def test_devices():
