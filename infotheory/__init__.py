@@ -105,4 +105,6 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_SUBMODULES})
+    # Not what this module imports for itself.
+    own = {name for name in globals() if name.startswith("__")}
+    return sorted({*own, *__all__, *_SUBMODULES})

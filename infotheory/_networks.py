@@ -42,6 +42,15 @@ def layer_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
 
 
+def _known_activation(activation: Any) -> str:
+    if activation not in tuple(ACTIVATIONS):
+        raise ValueError(
+            f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}. Pass one of "
+            f"these names; a critic of your own may use any function."
+        )
+    return activation
+
+
 def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if x.ndim == weight.ndim == 3:
         return torch.baddbmm(bias.unsqueeze(-2), x, weight)
@@ -74,7 +83,8 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         first, *hidden, last = sizes
-        self.sizes, self.activation = (first, *layer_sizes(hidden), last), activation
+        self.sizes = (first, *layer_sizes(hidden), last)
+        self.activation = _known_activation(activation)
         pairs = list(pairwise(self.sizes))
         self.weights = nn.ParameterList(
             nn.Parameter(torch.empty(*members, fan_in, fan_out)) for fan_in, fan_out in pairs

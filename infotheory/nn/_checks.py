@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
+
+
+def callable_part(part: Any, name: str) -> Any:
+    """`part` where it is a module or another function, and no name or class of one."""
+    if not callable(part) or isinstance(part, type):
+        got = f"the class {part.__name__}" if isinstance(part, type) else repr(part)
+        raise TypeError(
+            f"{name} must be a module that is called with rows, got {got}. Pass an instance such "
+            f"as SeparableCritic(dim_x, dim_y), or any torch.nn.Module."
+        )
+    return part
+
+
+def in_full(values: Tensor) -> Tensor:
+    """Values in float32 at least: sums and exponentials of halves, as of autocast, are too coarse.
+
+    The bounds subtract means of about the same size, where bfloat16 keeps two digits.
+    """
+    return values.float() if values.dtype.itemsize < 4 else values
 
 
 def one_of(value: str, name: str, choices: tuple[str, ...]) -> str:
@@ -27,4 +48,4 @@ def one_a_row(values: Tensor, n: int, name: str) -> Tensor:
             f"{name} must return one value a row, shape ({n},) or ({n}, 1) for this batch; got "
             f"{got}. End it with a layer of one output."
         )
-    return values.reshape(n)
+    return in_full(values.reshape(n))

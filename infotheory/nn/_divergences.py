@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from infotheory import functional
 
-from ._checks import one_a_row, one_of, rows
+from ._checks import callable_part, in_full, one_a_row, one_of, rows
 
 KINDS = ("kl", "js", "chi2", "hellinger", "alpha", "wasserstein")
 
@@ -31,6 +31,8 @@ class DivergenceBound(nn.Module):
     ValueError
         For an unknown kind, an order that is missing or superfluous, wrong shapes of a batch or
         of what the critic returns.
+    TypeError
+        For a critic that is no module.
 
     Notes
     -----
@@ -39,6 +41,7 @@ class DivergenceBound(nn.Module):
     :math:`\ln p / q` for js, hellinger and alpha, that plus a constant for kl,
     :math:`2 (p / q - 1)` for chi2, and a 1-Lipschitz potential for wasserstein, whose value is a
     lower bound only as far as the critic is 1-Lipschitz: add `GradientPenalty` to the loss.
+    Critic values of half precision, as under autocast, count as float32, and so does the result.
     Complexity :math:`O(n + m)`. Source: Nowozin, Cseke and Tomioka (2016), arXiv:1606.00709.
 
     Examples
@@ -52,7 +55,8 @@ class DivergenceBound(nn.Module):
 
     def __init__(self, critic: nn.Module, kind: str = "js", *, order: float | None = None) -> None:
         super().__init__()
-        self.critic, self.kind, self.order = critic, one_of(kind, "kind", KINDS), order
+        self.critic = callable_part(critic, "critic")
+        self.kind, self.order = one_of(kind, "kind", KINDS), order
         if (order is None) == (kind == "alpha"):
             raise ValueError(
                 f"order= is for kind='alpha', which needs it; got order={order} for {kind}."
@@ -107,6 +111,8 @@ class GradientPenalty(nn.Module):
     ------
     ValueError
         For wrong shapes of a batch or of what the critic returns.
+    TypeError
+        For a critic that is no module.
 
     Notes
     -----
@@ -132,7 +138,8 @@ class GradientPenalty(nn.Module):
 
     def __init__(self, critic: nn.Module, weight: float = 10.0, *, one_sided: bool = True) -> None:
         super().__init__()
-        self.critic, self.weight, self.one_sided = critic, weight, one_sided
+        self.critic = callable_part(critic, "critic")
+        self.weight, self.one_sided = weight, one_sided
 
     def slopes(self, P: Tensor, Q: Tensor) -> Tensor:
         """Norm of the critic's gradient at points between the rows, of shape (min(n, m),)."""
@@ -146,7 +153,7 @@ class GradientPenalty(nn.Module):
         with torch.enable_grad():
             values = one_a_row(self.critic(between), n, "critic")
             (gradient,) = torch.autograd.grad(values.sum(), between, create_graph=True)
-        return torch.linalg.vector_norm(gradient, dim=-1)
+        return torch.linalg.vector_norm(in_full(gradient), dim=-1)
 
     def forward(self, P: Tensor, Q: Tensor) -> Tensor:
         """The penalty, to be added to the loss of the critic: a scalar."""

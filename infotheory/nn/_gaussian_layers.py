@@ -11,6 +11,8 @@ from torch.distributions import Independent, Normal
 
 from infotheory._networks import MLP
 
+from ._checks import in_full
+
 
 class ConditionalNormal(nn.Module):
     r"""Log density of y given x: normal, with a mean and a scale that a network learns.
@@ -60,6 +62,7 @@ class ConditionalNormal(nn.Module):
 
 
 def _normal_log_density(y: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+    mean, log_scale = in_full(mean), in_full(log_scale)
     squares = ((y - mean) * torch.exp(-log_scale)).square()
     return -0.5 * (squares + 2 * log_scale + math.log(2 * math.pi)).sum(dim=-1)
 
@@ -112,8 +115,8 @@ class VariationalBottleneck(nn.Module):
         """Code and rate of each row of h, of shape (..., dim_in)."""
         mean, log_scale = self._parameters_of(h)
         # e^{2s} - 1 - 2s, without the loss of digits at s = 0
-        excess = torch.expm1(2 * log_scale) - 2 * log_scale
-        rate = 0.5 * (mean.square() + excess).sum(dim=-1)
+        twice = 2 * in_full(log_scale)
+        rate = 0.5 * (in_full(mean).square() + torch.expm1(twice) - twice).sum(dim=-1)
         if not self.training:
             return Bottleneck(mean, rate)
         noise = torch.empty_like(mean).normal_(generator=generator)

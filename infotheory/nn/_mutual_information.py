@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from infotheory import functional
 
-from ._checks import one_a_row, one_of, rows
+from ._checks import callable_part, in_full, one_a_row, one_of, rows
 
 BOUNDS = (
     "info-nce",
@@ -82,6 +82,8 @@ class MutualInformationBound(nn.Module):
     ValueError
         For an unknown bound, a missing or superfluous part, wrong shapes of a batch or of what
         the critic returns.
+    TypeError
+        For a critic, baseline or ratio that is no module.
 
     Notes
     -----
@@ -89,7 +91,8 @@ class MutualInformationBound(nn.Module):
     y to keep information, or minimise it over that to remove some. ``loss(x, y)`` is what to
     minimise over the critic alone: the negative value, or for the upper bounds the negative
     log-likelihood of q. A value on the rows that trained the critic is biased upwards. At least
-    two rows; complexity :math:`O(n^2)` scores, or n times `n_negatives`. Sources: the functions
+    two rows; complexity :math:`O(n^2)` scores, or n times `n_negatives`. Scores of half precision,
+    as under autocast, count as float32, and so does the result. Sources: the functions
     of the same names in `infotheory.functional`, above all arXiv:1905.06922.
 
     Examples
@@ -135,7 +138,9 @@ class MutualInformationBound(nn.Module):
                 raise ValueError(f"The bound {bound} {needs} {name}=; {name} belongs to {owner}.")
         if not 0 < rate < 1 or not clip > 0:
             raise ValueError(f"rate must be inside (0, 1) and clip positive; got {rate}, {clip}.")
-        self.critic, self.baseline, self.ratio = critic, baseline, ratio
+        self.critic = callable_part(critic, "critic")
+        self.baseline = None if baseline is None else callable_part(baseline, "baseline")
+        self.ratio = None if ratio is None else callable_part(ratio, "ratio")
         self.n_negatives, self.clip, self.rate = n_negatives, clip, rate
         if bound == "mine":
             self.register_buffer("log_mean", torch.tensor(torch.nan))
@@ -190,7 +195,7 @@ class MutualInformationBound(nn.Module):
                 f"critic.table must return all pairs, shape ({n}, {n}) for this batch; got "
                 f"{tuple(table.shape)}."
             )
-        return table
+        return in_full(table)
 
     def _scores(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of the rows drawn together, (n,), and of those drawn apart, (n, n_negatives)."""
