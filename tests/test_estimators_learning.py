@@ -26,9 +26,13 @@ from infotheory import (
     InfoSEDD,
     JensenShannonBound,
     LeaveOneOutBound,
+    confidence_interval,
 )
 
 torch = pytest.importorskip("torch")
+
+from infotheory._variational import VariationalMutualInformation, by_partner  # noqa: E402
+from infotheory._xp import array_namespace  # noqa: E402
 
 NOISE = 0.5
 VARIANCE_OF_SIZE = 1 - 2 / math.pi  # of |x|
@@ -109,3 +113,38 @@ def test_guesses_learn(variant):
     y = np.where(rng.random(x.shape) < 0.1, 1 - x, x)
     truth = 3 * (math.log(2) + 0.1 * math.log(0.1) + 0.9 * math.log(0.9))
     assert_learnt(InfoSEDD(variant=variant, **SMALL).fit(x, y), truth)
+
+
+# A bound of one's own: one function and one small class.
+
+
+def power_bound(joint, product):
+    """E f - 2 (sqrt(E e^f) - 1): between Donsker-Varadhan and NWJ, as 2 (sqrt(m) - 1) >= ln m."""
+    xp = array_namespace(joint, product)
+    mean = xp.mean(xp.exp(product), axis=-1)
+    return xp.mean(joint, axis=-1) - 2 * (xp.sqrt(mean) - 1)
+
+
+class PowerBound(VariationalMutualInformation):
+    def _objective(self):
+        return lambda scores: power_bound(scores.joint, scores.product.flatten(1))
+
+    def _value(self, scores):
+        return float(power_bound(scores.joint, scores.product.ravel()))
+
+    def _influence(self, scores):
+        weight = np.exp(scores.product)
+        weight = weight / math.sqrt(weight.mean())
+        return scores.joint - weight.mean(axis=1) - by_partner(weight, scores.shifts)
+
+
+def test_a_bound_of_ones_own(rows):
+    x, y = rows
+    fitted = PowerBound(**SMALL).fit(x, y)
+    assert_learnt(fitted, information())
+    dv, nwj = (Bound(**SMALL).fit(x, y).standard_error_ for Bound in (DonskerVaradhan, NWJ))
+    assert fitted.standard_error_ == pytest.approx((dv + nwj) / 2, rel=0.25)
+    assert fitted.pointwise_.mean() == pytest.approx(fitted.mutual_information_, abs=1e-9)
+    assert fitted.score(x, y) == pytest.approx(fitted.mutual_information_, abs=0.1)
+    low, high = confidence_interval(PowerBound(**SMALL), x, y).interval
+    assert low < fitted.mutual_information_ < high
