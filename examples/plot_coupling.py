@@ -171,7 +171,7 @@ for limit in (2.0, 4.0, 6.0):
     )
 
 # %%
-# A wider line brings more. What stays in doubt at the end is small in each case but not nothing: a
+# A wider line brings more. What stays in doubt at the end is less than a bit but not nothing: a
 # belief that is nearly certain learns little from moves whose probabilities are nearly equal.
 # :func:`~infotheory.functional.minimum_entropy_coupling_with_bottleneck` makes both steps at once
 # for two given laws. Sources: Sokota et al. (2022), arXiv:2107.08295, for the game; Ebrahimi, Chen

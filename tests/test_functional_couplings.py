@@ -300,8 +300,9 @@ def test_information_under_a_rate(seed, n, share):
 def test_the_rate_of_a_function_is_used_up(blocks):
     p = np.array([0.7, 0.2, 0.1])
     rate = float(entropy(np.bincount(blocks, p)))
-    channel = entropy_bounded_information_maximization(p, rate + 1e-14)
-    assert channel.information == pytest.approx(rate, abs=1e-12)
+    channel = entropy_bounded_information_maximization(p, rate)
+    assert channel.information == pytest.approx(rate, abs=EXACT)
+    assert len(channel.masses) == 3
 
 
 def best_channel(p, rate, n_starts=15):
@@ -346,6 +347,8 @@ def test_edges_of_the_rate():
     nothing = entropy_bounded_information_maximization(p, 0.0)
     assert nothing.shape == (4, 1)
     assert nothing.information == pytest.approx(0, abs=EXACT)
+    half = entropy_bounded_information_maximization(p, BIT)
+    assert half.joint.tolist() == [[0, 0], [0.5, 0], [0, 0.3], [0, 0.2]]
     for rate in (float(entropy(p)), 5.0, math.inf):
         everything = entropy_bounded_information_maximization(p, rate)
         assert everything.information == pytest.approx(float(entropy(p)), abs=EXACT)

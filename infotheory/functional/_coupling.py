@@ -112,8 +112,8 @@ def minimum_entropy_coupling(*marginals: Array, method: str = "auto") -> Couplin
     and up to :math:`n^2` moves of one number, which take less time for up to some 10^5 atoms;
     "exact" is exponential. Source: Kocaoglu, Dimakis, Vishwanath and Hassibi (2017),
     arXiv:1611.04035; guarantees: Compton, Katz, Qi, Greenewald and Kocaoglu (2023),
-    arXiv:2302.11838; the greedy rules side by side: Ebrahimi, Chen and Khisti (2024),
-    arXiv:2410.21666.
+    arXiv:2302.11838; that a second rule helps: Ebrahimi, Chen and Khisti (2024), arXiv:2410.21666
+    (zero-seeking is a form of our own).
 
     Examples
     --------

@@ -30,6 +30,8 @@ from infotheory.functional._sparse_law import Cells, SparseLaw, cells_like
 # Up to this many outcomes every partition is tried: there are 52 of five.
 _ALL_PARTITIONS = 5
 _HALVINGS = 64
+# The entropy of a function that meets the rate may exceed it by this much, in nats.
+_ROUNDING = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +86,7 @@ def entropy_bounded_information_maximization(p_x: Array, rate: float) -> Entropy
     p_x : array of shape (k,)
         Probabilities of X; zeros are allowed.
     rate : float
-        Largest H(T), in nats, at least 0.
+        Largest H(T), in nats, at least 0; kept to rounding.
 
     Returns
     -------
@@ -141,12 +143,12 @@ def entropy_bounded_information_maximization(p_x: Array, rate: float) -> Entropy
 
 def maximize(masses: np.ndarray, rate: float) -> tuple[Cells, float]:
     """Cells (x, t) of the best channel that is found, and its information."""
-    if rate >= entropy_of(masses):
+    if rate >= entropy_of(masses) - _ROUNDING:
         return _cells(masses, np.arange(len(masses))), entropy_of(masses)
     best, most = _cells(masses, np.zeros(len(masses), np.intp)), 0.0
     for labels in _maps(masses, rate):
         columns = np.bincount(labels, masses)
-        near = _below if entropy_of(columns) <= rate else _above
+        near = _below if entropy_of(columns) <= rate + _ROUNDING else _above
         found, information = near(masses, labels, rate)
         if information > most:
             best, most = found, information
@@ -227,14 +229,14 @@ def _below(masses: np.ndarray, labels: np.ndarray, rate: float) -> tuple[Cells, 
         column, shared = columns[labels], np.bincount(labels)[labels] > 1
         room = rate - entropy
         gain = np.where(shared, _divided(masses, column), np.inf)
-        fitting = np.where(gain <= room, gain, -1.0)
+        fitting = np.where(gain <= room + _ROUNDING, gain, -1.0)
         x = int(fitting.argmax())
         if fitting[x] <= 0:
             break
         labels[x] = len(columns)
     top = np.minimum(masses, column / 2)
     x = np.flatnonzero(shared & (_divided(top, column) > room))
-    if not len(x) or room <= 0:
+    if not len(x) or room <= _ROUNDING:
         return _cells(masses, labels), entropy
     part = _root(lambda s: _divided(s, column[x]), top[x], room)
     information = entropy + _divided(part, column[x]) - _divided(part, masses[x])
