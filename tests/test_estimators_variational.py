@@ -278,7 +278,8 @@ def test_the_reference_bears_difficult_samples(kind):
         x, y = x[:24], y[:24]
     fitted = small().fit(x, y)
     if kind == "tiny":
-        assert math.isfinite(fitted.mutual_information_)
+        # Two rows select: hardly ever for a reference, so that the lower bound says little.
+        assert -0.1 < fitted.mutual_information_ < expected
         assert any("many rows" in note for note in fitted.notes_)
     else:
         assert abs(fitted.mutual_information_ - expected) < 4 * fitted.standard_error_ + 0.05
