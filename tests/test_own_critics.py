@@ -116,6 +116,32 @@ def test_a_critic_without_parameters_is_evaluated(Bound):
     assert np.corrcoef(fitted.pointwise(*new), expected)[0, 1] > 0.99
 
 
+class Sizes(torch.nn.Module):
+    """The exact log ratio of the second columns, where y is |x| and half a standard normal.
+
+    The density of y is 2 phi(y / r) Phi(2 y / r) / r with r^2 = 1.25.
+    """
+
+    def forward(self, x, y):
+        x, y, r = x[:, 1].abs(), y[:, 1], math.sqrt(1.25)
+        given = -0.5 * ((y - x) / 0.5) ** 2 - math.log(0.5)
+        own = math.log(2 / r) - 0.5 * (y / r) ** 2 + torch.special.log_ndtr(2 * y / r)
+        return given - own
+
+
+def test_a_critic_beside_the_reference():
+    """The reference knows the first columns alone, and the critic the second."""
+    x, y = normal_pair(1000)
+    rng = np.random.default_rng(1)
+    size = rng.normal(size=x.shape)
+    x, y = np.hstack([x, size]), np.hstack([y, np.abs(size) + 0.5 * rng.normal(size=x.shape)])
+    of_sizes = 0.4315  # h(y) - h(noise) by quadrature
+    for reference, truth in (("gaussian", TRUTH + of_sizes), (None, of_sizes)):
+        fitted = small(critic=Sizes(), reference=reference).fit(x, y)
+        assert abs(fitted.mutual_information_ - truth) < 4 * fitted.standard_error_
+        assert fitted.standard_error_ < 0.05
+
+
 def test_a_constant_critic_adds_nothing_to_the_reference():
     class Constant(torch.nn.Module):
         def forward(self, x, y):
