@@ -96,6 +96,20 @@ class DivergenceBound:
             of_q += factor * (from_first if turned else from_second)
         return of_p, of_q, largest
 
+    def effective_rows(self, at_p: np.ndarray, at_q: np.ndarray) -> float:
+        """How many rows the mean of powers of p / q rests on; infinite where powers are tame."""
+        orders = {"kl": (1.0,), "reverse-kl": (0.0,), "jeffreys": (1.0, 0.0), "chi2": (2.0,)}
+        if self.kind == "alpha":
+            orders = {"alpha": (_given(self.order),)}
+        fewest = math.inf
+        for a in orders.get(self.kind, ()):
+            if a >= 1 or a <= 0:
+                # Of q / p at rows of P where the order is 0 or below.
+                told = a * at_q if a >= 1 else (a - 1) * at_p
+                weights = np.exp(told - told.max())
+                fewest = min(fewest, float(weights.sum() ** 2 / np.sum(weights**2)))
+        return fewest
+
     def log_ratio_constant(self, at_p: np.ndarray, at_q: np.ndarray) -> float:
         """What to take from the critic for a log ratio."""
         if self.kind not in ("kl", "reverse-kl", "jeffreys") or self.bound == "nwj":

@@ -28,8 +28,9 @@ def slopes(
     One block is Euclidean distance; several are the sum of their Euclidean distances, whose dual
     norm is the largest of the blocks. `limits` has shape (M, number of blocks).
     """
-    at = points.detach().requires_grad_()
-    with torch.enable_grad():
+    # Also where the caller wants no gradients, or values that can have none.
+    with torch.inference_mode(False), torch.enable_grad():
+        at = (points.clone() if points.is_inference() else points.detach()).requires_grad_()
         values = network(at)
         # A graph of the gradient only where the penalty is trained.
         (gradient,) = torch.autograd.grad(values.sum(), at, create_graph=network.training)

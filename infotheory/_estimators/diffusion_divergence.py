@@ -59,6 +59,8 @@ class DiffusionDivergence(NeuralDivergence):
     divergence_ : float
         P is ``classes_[0]``, Q is ``classes_[1]``. Nats. May be negative.
     standard_error_ : float
+    unit_ : str
+        "nats".
     forms_ : dict of str to float
         The divergence by the denoising gap, which is reported, and by half the squared difference
         of the predictions ("inside"), which is of first order in their errors.
@@ -141,6 +143,11 @@ class DiffusionDivergence(NeuralDivergence):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+
+    @property
+    def unit_(self) -> str:
+        """What the value is in, as for every divergence by networks."""
+        return "nats"
 
     # A property where the laws depend on parameters.
     @property

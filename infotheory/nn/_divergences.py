@@ -149,8 +149,8 @@ class GradientPenalty(nn.Module):
                 f"P and Q must have as many columns; got {P.shape[1]} and {Q.shape[1]}."
             )
         share = (torch.arange(n, dtype=P.dtype, device=P.device)[:, None] + 0.5) / n
-        between = torch.lerp(P[:n].detach(), Q[:n].detach(), share).requires_grad_()
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
+            between = torch.lerp(P[:n].detach(), Q[:n].detach(), share).requires_grad_()
             values = one_a_row(self.critic(between), n, "critic")
             (gradient,) = torch.autograd.grad(values.sum(), between, create_graph=True)
         return torch.linalg.vector_norm(in_full(gradient), dim=-1)
