@@ -118,8 +118,27 @@ class ConcatenatedCritic(nn.Module):
     ----------
     dim_x, dim_y : int
     hidden_layer_sizes : sequence of int
-    members, activation, zero_output
-        As in :class:`MLP`.
+    members : tuple of int, default=()
+        Leading axes of every weight: so many critics at once, each with rows of its own.
+    activation : {"relu", "silu", "gelu", "tanh"}, default="silu"
+    zero_output : bool, default=False
+        Start as the critic that is 0 everywhere.
+
+    Notes
+    -----
+    ``critic(x, y)`` are the values at n rows, ``critic.table(x, y)`` those at all pairs of n rows
+    of x and m of y, for which all layers but the first see n m rows. Complexity: O(n p) and
+    O(n m p) with p weights. Source: Poole, Ozair, van den Oord, Alemi and Tucker (2019),
+    arXiv:1905.06922, who call it joint.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from infotheory.nn import ConcatenatedCritic
+    >>> critic = ConcatenatedCritic(2, 3, (16,))
+    >>> x, y = torch.ones(4, 2), torch.ones(5, 3)
+    >>> critic(x, y[:4]).shape, critic.table(x, y).shape
+    (torch.Size([4]), torch.Size([4, 5]))
     """
 
     def __init__(
@@ -163,9 +182,29 @@ class SeparableCritic(nn.Module):
     ----------
     dim_x, dim_y : int
     hidden_layer_sizes : sequence of int
-    dim_embedding : int
-    members, activation, zero_output
-        As in :class:`MLP`; `zero_output` zeroes the embedding of x.
+    dim_embedding : int, default=32
+        Width of both embeddings, besides one term in x alone and one in y alone.
+    members : tuple of int, default=()
+        Leading axes of every weight: so many critics at once, each with rows of its own.
+    activation : {"relu", "silu", "gelu", "tanh"}, default="silu"
+    zero_output : bool, default=False
+        Start as the critic that is 0 everywhere: the embedding of x is 0.
+
+    Notes
+    -----
+    ``critic(x, y)`` are the values at n rows, ``critic.table(x, y)`` those at all pairs of n rows
+    of x and m of y, ``critic.factors(x, y)`` the embeddings. A table has the rank of the embeddings
+    at most, up to the terms of one side. Complexity: O((n + m) p + n m k) with p weights and k =
+    `dim_embedding`. Source: Poole, Ozair, van den Oord, Alemi and Tucker (2019), arXiv:1905.06922.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from infotheory.nn import SeparableCritic
+    >>> critic = SeparableCritic(2, 3, (16,), dim_embedding=8)
+    >>> x, y = torch.ones(4, 2), torch.ones(5, 3)
+    >>> critic(x, y[:4]).shape, critic.table(x, y).shape
+    (torch.Size([4]), torch.Size([4, 5]))
     """
 
     def __init__(
@@ -223,7 +262,25 @@ class BilinearCritic(nn.Module):
     Parameters
     ----------
     dim_x, dim_y : int
-    members : tuple of int
+    members : tuple of int, default=()
+        Leading axes of the weight: so many critics at once, each with rows of its own.
+
+    Notes
+    -----
+    Starts at W = 0, the critic that is 0 everywhere. ``critic(x, y)`` are the values at n rows,
+    ``critic.table(x, y)`` those at all pairs of n rows of x and m of y. Complexity: O(n d e) and
+    O(n d e + n m e) with d columns of x and e of y. Source: van den Oord, Li and Vinyals (2018),
+    arXiv:1807.03748.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from infotheory.nn import BilinearCritic
+    >>> critic = BilinearCritic(2, 2)
+    >>> _ = torch.nn.init.eye_(critic.weight)
+    >>> x = torch.tensor([[1.0, 2.0], [0.0, 1.0]])
+    >>> critic(x, x).tolist(), critic.table(x, x).tolist()
+    ([5.0, 1.0], [[5.0, 2.0], [2.0, 1.0]])
     """
 
     def __init__(self, dim_x: int, dim_y: int, *, members: tuple[int, ...] = ()) -> None:

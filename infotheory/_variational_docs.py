@@ -82,7 +82,7 @@ ValueError
 ImportError
     In ``fit``, if torch is not installed.
 RuntimeError
-    In ``fit``, if training diverges: no value is returned.""",
+    In ``fit``, if the loss becomes infinite or missing: no value is returned.""",
     "<cost of all bounds>": """\
 A critic is not trusted beyond its largest value at selection rows drawn together, and held there.
 Complexity: O(n_iter n_folds n_ensemble (b p + b^2)) for batches of b rows and networks of p

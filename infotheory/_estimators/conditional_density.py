@@ -73,6 +73,8 @@ class DoE(PointwiseLaws):
         both mix labels with real columns.
     ImportError
         In ``fit``, without torch.
+    RuntimeError
+        In ``fit``, if the loss becomes infinite or missing: no value is returned.
 
     Notes
     -----
@@ -226,15 +228,17 @@ class CLUB(LawsByPairs):
         both mix labels with real columns.
     ImportError
         In ``fit``, without torch.
+    RuntimeError
+        In ``fit``, if the loss becomes infinite or missing: no value is returned.
 
     Notes
     -----
     An upper bound in expectation where q is the true conditional law, larger than the truth by
     :math:`E_x KL(p(y) \| p(y | x))`: for a correlation of 0.8 of two normal variables 1.78 nats
-    instead of 0.51. With a learnt q neither an upper nor a lower bound, so no number to report
-    alone; its use is as a penalty on information. Given a condition the difference of two such
-    values bounds nothing. The law is trained by its likelihood. Where X alone is labels, or given
-    a condition, the law of X given y is learnt. Complexity: a step costs `n_folds` times
+    instead of 0.51. No ceiling. With a learnt q neither an upper nor a lower bound, so no number to
+    report alone; its use is as a penalty on information. Given a condition the difference of two
+    such values bounds nothing. The law is trained by its likelihood. Where X alone is labels, or
+    given a condition, the law of X given y is learnt. Complexity: a step costs `n_folds` times
     `n_ensemble` small networks; evaluation all pairs in blocks of 1 024 rows. Source: Cheng et al.
     (2020), arXiv:2006.12013.
 
@@ -339,6 +343,8 @@ class LeaveOneOutBound(PointwiseLaws, LawsByPairs):
         both mix labels with real columns.
     ImportError
         In ``fit``, without torch.
+    RuntimeError
+        In ``fit``, if the loss becomes infinite or missing: no value is returned.
 
     Notes
     -----

@@ -90,15 +90,17 @@ class MINDE(NeuralMutualInformation):
         In ``fit``, if an argument is out of its rule or there are too few rows for the folds.
     ImportError
         If torch is not installed.
+    RuntimeError
+        In ``fit``, if the loss becomes infinite or missing: no value is returned.
 
     Notes
     -----
-    Neither a lower nor an upper bound: errors of the denoiser that sees y lower the value, those
-    of the other raise it. Structure finer than 5 % of the finest conditional scale that
-    neighbours show is not seen. Complexity: `max_iter` steps on ``n_folds * n_ensemble``
-    networks at once, two or three times. Sources: Franzese, Bounoua and Michiardi (2024),
-    arXiv:2310.09031; Guo, Shamai and Verdu (2005), arXiv:cs/0412108; Kong, Brekelmans and
-    Ver Steeg (2023), arXiv:2302.03792.
+    Neither a lower nor an upper bound: errors of the denoiser that sees y lower the value, those of
+    the other raise it. Structure finer than 5 % of the finest conditional scale that neighbours
+    show is not seen. No ceiling, but values above :math:`\ln n` rest on the normal reference, which
+    a note says. Complexity: `max_iter` steps on ``n_folds * n_ensemble`` networks at once, two or
+    three times. Sources: Franzese, Bounoua and Michiardi (2024), arXiv:2310.09031; Guo, Shamai and
+    Verdu (2005), arXiv:cs/0412108; Kong, Brekelmans and Ver Steeg (2023), arXiv:2302.03792.
 
     Examples
     --------

@@ -77,15 +77,18 @@ class DiffusionDivergence(NeuralDivergence):
         exactly two classes, or a sample has too few rows for the folds.
     ImportError
         In ``fit``, without torch.
+    RuntimeError
+        In ``fit``, if the loss becomes infinite or missing: no value is returned.
 
     Notes
     -----
     Neither a lower nor an upper bound: errors of the denoiser of P at rows of P lower the value,
-    those of the denoiser of Q raise it, and it has seen few rows where p / q is large. Where P
-    has rows outside the support of Q the divergence is infinite, and the value says how far the
-    range of noise reaches. Complexity: `max_iter` steps on ``2 * n_folds * n_ensemble`` networks
-    at once. Sources: Franzese, Bounoua and Michiardi (2024), arXiv:2310.09031; Verdu (2010), IEEE
-    Transactions on Information Theory 56, pages 3712-3720.
+    those of the denoiser of Q raise it, and it has seen few rows where p / q is large. Where P has
+    rows outside the support of Q the divergence is infinite, and the value says how far the range
+    of noise reaches. No ceiling, but values above :math:`\ln n` of the smaller sample rest on the
+    normal references, which a note says. Complexity: `max_iter` steps on ``2 * n_folds *
+    n_ensemble`` networks at once. Sources: Franzese, Bounoua and Michiardi (2024),
+    arXiv:2310.09031; Verdu (2010), IEEE Transactions on Information Theory 56, pages 3712-3720.
 
     Examples
     --------

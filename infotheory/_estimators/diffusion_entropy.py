@@ -86,14 +86,16 @@ class DiffusionEntropy(DensityEstimator):
         too few rows for the folds.
     ImportError
         In ``fit``, without torch.
+    RuntimeError
+        In ``fit``, if the loss becomes infinite or missing: no value is returned.
 
     Notes
     -----
-    Errors of the network raise the value. The range of noise ends e^8 below the variance of the
-    finest structure that nearest neighbours and spacings show. Where the density is smooth that
-    leaves out next to nothing; each edge at which it jumps adds about 0.9 of the last noise's
-    standard deviation, in units of the inverse height at the edge: 0.01 nats a column for raw
-    margins of a uniform cube. Ranks have no edges. Complexity: `max_iter` steps on
+    Errors of the network raise the value, which has no ceiling. The range of noise ends e^8 below
+    the variance of the finest structure that nearest neighbours and spacings show. Where the
+    density is smooth that leaves out next to nothing; each edge at which it jumps adds about 0.9 of
+    the last noise's standard deviation, in units of the inverse height at the edge: 0.01 nats a
+    column for raw margins of a uniform cube. Ranks have no edges. Complexity: `max_iter` steps on
     ``n_folds * n_ensemble`` networks at once. Sources: Kong, Brekelmans and Ver Steeg (2023),
     arXiv:2302.03792; Franzese, Bounoua and Michiardi (2024), arXiv:2310.09031.
 

@@ -78,6 +78,8 @@ class InfoSEDD(NeuralMutualInformation):
         In ``fit``, if an argument is out of its rule or there are too few rows for the folds.
     ImportError
         In ``fit``, without torch.
+    RuntimeError
+        In ``fit``, if the loss becomes infinite or missing: no value is returned.
 
     Notes
     -----
@@ -93,6 +95,8 @@ class InfoSEDD(NeuralMutualInformation):
     ``n_folds * n_ensemble`` times two or three networks, of one input a place and symbol. Sources:
     Foresti, Franzese and Michiardi (2025), arXiv:2502.19183; Lou, Meng and Ermon (2024),
     arXiv:2310.16834; Ou and others (2024), arXiv:2406.03736.
+
+    The method has no ceiling; the truth has one, the smaller entropy of the two sides.
 
     Examples
     --------

@@ -109,6 +109,8 @@ class VariationalDivergence(NeuralDivergence):
         keep the shape, or for the last two kinds the distances.
     ImportError
         In ``fit``, without torch.
+    RuntimeError
+        In ``fit``, if the loss becomes infinite or missing: no value is returned.
 
     Notes
     -----
@@ -119,6 +121,9 @@ class VariationalDivergence(NeuralDivergence):
     their weights are those of fewer than 30 rows the value is likely too high, as a note says:
     normal laws of unit variance five apart, 12.5 nats, gave 16.7 with 500 rows each. Beyond
     :math:`\ln n` nats only the normal reference can know it.
+    The ceiling is that of the divergence itself: :math:`\ln 2` for "js", 1 for "hellinger",
+    :math:`1 / (a (1 - a))` for "alpha" of an order a between 0 and 1, and none for the others but
+    what limits "lipschitz-alpha"; a note says where the value is near it.
 
     The last two kinds limit the slope by a gradient penalty at points between the samples. The
     held-out critic is divided by the largest slope found at the held-out rows and at points

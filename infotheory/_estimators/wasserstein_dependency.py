@@ -73,6 +73,8 @@ class WassersteinDependency(NeuralMutualInformation):
         are too few for the folds.
     ImportError
         In ``fit``, without torch.
+    RuntimeError
+        In ``fit``, if the loss becomes infinite or missing: no value is returned.
 
     Notes
     -----
