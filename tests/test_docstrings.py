@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 PUBLIC_MODULES = ["", "datasets", "functional", "plotting", "testing"]
+if find_spec("torch") is not None:
+    PUBLIC_MODULES.append("nn")
 # Constants, modules and a fixture; they have no docstring of that form.
 NOT_DOCUMENTED = {"__version__", "datasets", "functional", "COUNT_METHODS", "xp"}
 
@@ -149,3 +152,21 @@ def test_public_methods_have_docstrings(path, name):
         if not key.startswith("_") and inspect.isfunction(member)
     ]
     assert not [member.__name__ for member in own if not inspect.getdoc(member)]
+
+
+def is_trained(path, name):
+    thing, _ = read(path, name)
+    return path == "infotheory" and "learning_rate_init" in parameters_of(thing)
+
+
+@each_public(is_trained)
+def test_networks_say_when_they_raise_and_what_a_value_can_be(path, name):
+    _, sections = read(path, name)
+    raised = {"RuntimeError", "ImportError", "ValueError"}
+    assert raised <= fields_of(sections.get("Raises", "")), "what fit raises"
+    assert "ceiling" in sections["Notes"], "the largest value that there can be, or none"
+
+
+def test_there_are_networks_to_look_at():
+    found = [name for path, name in public_names() if is_trained(path, name)]
+    assert len(found) >= 17
