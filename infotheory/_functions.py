@@ -18,7 +18,7 @@ from infotheory._estimators.automatic import (
     within_seconds,
 )
 from infotheory._resampling import local_random_state
-from infotheory._validation import check_same_length, check_seconds, describe
+from infotheory._validation import check_same_length, check_seconds, describe, pairing_notes
 
 
 def entropy(
@@ -151,8 +151,8 @@ def mutual_information(
     estimator : str or estimator
         "auto", "discrete", "gaussian", "ksg", "mixed-ksg", a network ("donsker-varadhan", "mine",
         "nwj", "tuba", "info-nce", "jensen-shannon", "smile", "flo", "minde", "doe", "club",
-        "leave-one-out"), or an instance. An entropy estimator is accepted too, and summed:
-        H(X) + H(y) - H(X, y).
+        "leave-one-out"; "info-sedd" for symbols), or an instance. An entropy estimator is
+        accepted too, and summed: H(X) + H(y) - H(X, y).
     base : float, optional
         Base of the logarithm: None for nats, 2 for bits.
     confidence_level : float or None
@@ -365,10 +365,11 @@ def _paired(
         if discrete is None:
             variables, recast = recast_integers(variables)
         chosen, permuted, why = choose_mutual_information(variables, seed, max_seconds)
-        notes = [why, *recast]
+        notes = [why, *recast, *pairing_notes(X, y, condition)]
     else:
-        chosen, notes = named("mutual_information", estimator, random_state=seed), []
+        chosen = named("mutual_information", estimator, random_state=seed)
         chosen = within_seconds("mutual_information", chosen, max_seconds)
+        notes = pairing_notes(X, y, condition)
         permuted = chosen
     x, target, *rest = variables
     return answer(

@@ -16,7 +16,7 @@ from infotheory._estimate import check_base, unit_of
 from infotheory._functions import entropy, mutual_information
 from infotheory._interrupts import Watch
 from infotheory._resampling import local_random_state
-from infotheory._validation import Variable, check_same_length, describe
+from infotheory._validation import Variable, check_same_length, describe, pairing_notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +225,7 @@ def mutual_information_matrix(
     is_distance = own_unit != "nats"
     shape = (len(rows), len(columns))
     values, lower, upper, p_values = (np.full(shape, np.nan) for _ in range(4))
-    notes = []
+    notes = [] if y is None else pairing_notes(X, y)
     for (i, j), result in zip(pairs, results, strict=True):
         places = [(i, j), (j, i)] if y is None else [(i, j)]
         for place in places:

@@ -192,11 +192,8 @@ class _Pieces(Dataset):
         return len(self._dataset)
 
     def __getitems__(self, rows: list[int]) -> Any:
-        if getattr(self._dataset, "__getitems__", None):
-            items = self._dataset.__getitems__(rows)
-        else:
-            items = [self._dataset[i] for i in rows]
         try:
+            items = self._items(rows)
             if self._collate is None:
                 pairs = [_pair(item, i) for item, i in zip(items, rows, strict=True)]
                 sides = zip(*pairs, strict=True)
@@ -209,6 +206,24 @@ class _Pieces(Dataset):
         except _KindError as error:
             return TypeError(str(error))
         return rows[0], x, y
+
+    def _items(self, rows: list[int]) -> Any:
+        at = rows
+        try:
+            if getattr(self._dataset, "__getitems__", None):
+                return self._dataset.__getitems__(rows)
+            items = []
+            for i in rows:
+                at = [i]
+                items.append(self._dataset[i])
+            return items
+        except (IndexError, KeyError) as error:
+            where = f"row {at[0]}" if len(at) == 1 else f"rows {at[0]} to {at[-1]}"
+            raise _RowError(
+                f"The dataset says that it has {len(self)} rows, but fails at {where} with "
+                f"{type(error).__name__}({error}). Return from __len__ how many rows "
+                f"__getitem__ gives, by the numbers 0, 1, 2, ...."
+            ) from error
 
 
 class _RowError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -292,6 +293,24 @@ def check_same_length(*variables: Variable) -> None:
                 f"{first.n_samples} and {other.n_samples}: inconsistent numbers of samples. Pair "
                 f"each row of {first.name} with one row of {other.name}."
             )
+
+
+def pairing_notes(X: Any, y: Any, condition: Any = None) -> list[str]:
+    """What to say where the row indexes of frames disagree: rows are paired by position."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None:
+        return []
+    raw = {"X": X, "y": y, "condition": condition}
+    frames = (pandas.DataFrame, pandas.Series)
+    indexes = [(name, r.index) for name, r in raw.items() if isinstance(r, frames)]
+    apart = [name for name, index in indexes if not index.equals(indexes[0][1])]
+    if not apart:
+        return []
+    first, other = indexes[0][0], apart[0]
+    return [
+        f"{first} and {other} have different row indexes, and were paired by position. If the "
+        f"indexes say which rows belong together, pass {other}.loc[{first}.index] instead."
+    ]
 
 
 def check_count(value: Any, name: str, minimum: int, advice: str) -> None:

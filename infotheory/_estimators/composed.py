@@ -9,7 +9,7 @@ from sklearn.base import clone
 
 from infotheory._base import EntropyEstimator, MutualInformationEstimator
 from infotheory._interrupts import Watch
-from infotheory._validation import Variable, joined
+from infotheory._validation import Variable, joined, pairing_notes
 
 
 class EntropySum(MutualInformationEstimator):
@@ -79,7 +79,7 @@ class EntropySum(MutualInformationEstimator):
                 (-1, joined(x, target, given)),
                 (-1, given),
             )
-        notes: list[str] = []
+        notes = pairing_notes(X, y, condition)
         value = 0.0
         watch = Watch()
         for sign, variable in terms:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ from infotheory.functional import gaussian_log_density, log_det_bias, neighbors_
 _N_DRAWS, _N_DRAWS_NEW = 48, 128
 _FEW_ROWS = 500
 _N_NEIGHBORS = 10
+# Above this share rows repeat more often than a rounded column or two make them.
+_MANY_REPEATS = 0.05
+# Beyond it signal or noise is nothing in float32.
+_MOST_LOG_SNR = 80
 # Ranks must tell this much more of the selection rows for each column, since raw margins are
 # smoother and have a gradient.
 _WORTH_RANKS = 0.01
@@ -195,6 +200,14 @@ class DiffusionEntropy(DensityEstimator):
             )
         scale = values.std(axis=0)
         self._scale = np.where(scale > 0, scale, 1.0)
+        repeated = 1 - len(np.unique(values, axis=0)) / len(values)
+        if repeated > _MANY_REPEATS:
+            notes.append(
+                f"{repeated:.0%} of the rows repeat another one exactly: if the law repeats rows "
+                f"it has atoms, no density, and an entropy of -inf; the value says how far the "
+                f"range of noise reaches. Pass groups where they are copies, which keeps them in "
+                f"one fold, or each row once; NeighborsEntropy(ties='spread') takes rounded ones."
+            )
         spectrum = np.linalg.eigvalsh(np.atleast_2d(np.cov(values / self._scale, rowvar=False)))
         if spectrum[0] <= 1e-10 * max(spectrum[-1], 1e-300):
             self._store_degenerate(len(values), notes)
@@ -369,7 +382,8 @@ class DiffusionEntropy(DensityEstimator):
         Raises
         ------
         ValueError
-            If the margins are ranks, whose densities have no gradient.
+            If the margins are ranks, whose densities have no gradient, or `log_snr` is no finite
+            number.
 
         Examples
         --------
@@ -390,6 +404,7 @@ class DiffusionEntropy(DensityEstimator):
         8.0
         """
         check_is_fitted(self)
+        _check_finite(log_snr)
         values = self._check_X(X, reset=False).values
         if self._stack is None:
             raise ValueError(
@@ -402,6 +417,16 @@ class DiffusionEntropy(DensityEstimator):
                 f"density of ranks has none. Fit with margins='raw'."
             )
         return self._stack.on(values).scores(log_snr).mean(axis=0)
+
+
+def _check_finite(log_snr: Any) -> None:
+    number = isinstance(log_snr, Real) and not isinstance(log_snr, bool)
+    if not number or not abs(float(log_snr)) <= _MOST_LOG_SNR:
+        raise ValueError(
+            f"log_snr must be a number between {-_MOST_LOG_SNR} and {_MOST_LOG_SNR}, the log of "
+            f"the variance of the law over that of the noise, got {log_snr!r}. Pass 6, say, for "
+            f"noise of 5 % of the standard deviation."
+        )
 
 
 def _has_atom(column: np.ndarray) -> bool:

@@ -11,7 +11,7 @@ from scipy.special import digamma
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from infotheory._base import DivergenceEstimator, EntropyEstimator, MutualInformationEstimator
-from infotheory._validation import Variable
+from infotheory._validation import Variable, pairing_notes
 from infotheory.functional import (
     COUNT_METHODS,
     Jackknife,
@@ -237,7 +237,7 @@ class DiscreteMutualInformation(MutualInformationEstimator):
         self.mutual_information_ = float(
             discrete_mutual_information(*self._codes[:2], **self._options())
         )
-        notes = []
+        notes = pairing_notes(X, y, condition)
         for v, counts in zip(variables, every, strict=True):
             if len(counts) == 1 and v is not given:
                 self.mutual_information_ = 0.0

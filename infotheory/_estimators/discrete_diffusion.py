@@ -15,6 +15,7 @@ from infotheory._validation import Variable
 from infotheory.functional import discrete_mutual_information
 
 _N_DRAWS, _N_DRAWS_NEW = 32, 128
+_MOSTLY = 0.5  # of the rows with a symbol that no other row has
 _ROWS_A_CELL = 5  # with which counts can be trusted
 _PROBLEMS = {
     "conditional": (("masked", "absent"), ("masked", "clean")),
@@ -84,7 +85,8 @@ class InfoSEDD(NeuralMutualInformation):
     Notes
     -----
     Every column is a place of the sequence and is read as labels, integers of any number of
-    values included. Networks start from the frequencies of each place, so that at the start
+    values and real numbers included, of which each value is a symbol: for real numbers take
+    MINDE or KSG. Networks start from the frequencies of each place, so that at the start
     the information is 0. Neither a lower nor an upper bound: errors of the network that sees y
     lower the value, those of the other raise it. Dependence that only shows in many symbols at
     once is not learnt: of the .37 nats that fair bits and their parity share where one parity in
@@ -227,6 +229,10 @@ class InfoSEDD(NeuralMutualInformation):
         notes = _beside_counts(X, Y, value, error)
         return CrossFit(value, pointwise, pointwise - value, seed_variance, stack, history, notes)
 
+    def _store(self, result: CrossFit, notes: list[str]) -> None:
+        notes += [note for v in self._seen for note in _on_lone_symbols(v)]
+        super()._store(result, notes)
+
     def pointwise(self, X: Any, y: Any, *, condition: Any = None) -> np.ndarray:
         """Pointwise mutual information of new rows: the mean over all networks.
 
@@ -286,6 +292,23 @@ def _beside_counts(X: np.ndarray, Y: np.ndarray, value: float, error: float) -> 
         f"networks found {value:.3g}: they miss dependence that only shows in several symbols at "
         f"once, as parities do, or have not converged. DiscreteMutualInformation reads counts.",
     )
+
+
+def _on_lone_symbols(variable: Variable) -> list[str]:
+    """What to say where a symbol says nothing of any other row."""
+    lone, real = [], False
+    for j, (codes, labels) in enumerate(zip(variable.columns, variable.labels, strict=True)):
+        alone = np.count_nonzero(np.bincount(codes) == 1)
+        if alone > _MOSTLY * len(codes):
+            lone.append(f"{j} ({alone} of {len(codes)} rows)")
+            real = real or (labels is not None and labels.dtype.kind == "f")
+    if not lone:
+        return []
+    what = "they are real numbers, for which KSG and MINDE are" if real else "group them"
+    return [
+        f"{variable.name}: most values of column {', '.join(lone)} occur once. Each value is a "
+        f"symbol of its own here, of which no other row tells anything: {what}."
+    ]
 
 
 def _labels(variable: Variable) -> Variable:

@@ -18,6 +18,7 @@ from infotheory._covariance import (
     log_det_variance,
     shrinkage_note,
 )
+from infotheory._validation import pairing_notes
 from infotheory.functional import (
     gaussian_conditional_mutual_information,
     gaussian_entropy,
@@ -211,7 +212,7 @@ class GaussianMutualInformation(MutualInformationEstimator):
         blocks = [v.values for v in (x, target, given) if v is not None]
         joint = np.hstack(blocks)
         check_rank(joint, self.shrinkage, "GaussianMutualInformation")
-        notes = shrinkage_note(self.shrinkage)
+        notes = pairing_notes(X, y, condition) + shrinkage_note(self.shrinkage)
         constant = np.ptp(joint, axis=0) == 0
         self.location_, self._scale = joint.mean(axis=0), np.where(constant, 1, joint.std(axis=0))
         scaled = gaussian_scores(joint) if self.copula else (joint - self.location_) / self._scale

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from infotheory._base import MutualInformationEstimator
 from infotheory._resampling import local_random_state
-from infotheory._validation import Variable, check_n_neighbors
+from infotheory._validation import Variable, check_n_neighbors, pairing_notes
 from infotheory.functional import (
     gaussian_log_ratio,
     gaussian_sample,
@@ -198,7 +198,7 @@ class KSG(MutualInformationEstimator):
                 f"KSG can return at most psi(n) - psi(k) = {ceiling:.2f} nats here, and falls "
                 f"short well before; the truth may be larger."
             )
-        self.notes_ = tuple(notes)
+        self.notes_ = (*pairing_notes(X, y, condition), *notes)
         return self
 
     def _rows(self, parts: list[np.ndarray], query: list[np.ndarray] | None = None) -> np.ndarray:
@@ -364,7 +364,7 @@ class MixedKSG(MutualInformationEstimator):
             self.pointwise_ = np.zeros(x.n_samples)
         self.mutual_information_ = float(np.mean(self.pointwise_))
         notes += self._lonely_notes(self._variables)
-        self.notes_ = tuple(notes)
+        self.notes_ = (*pairing_notes(X, y, condition), *notes)
         return self
 
     def _place(self, numbers: np.ndarray, variable: Variable) -> np.ndarray:

@@ -8,6 +8,7 @@ import array_api_compat
 import numpy as np
 
 Array = Any
+_FLOATS_OF_NUMPY = ("torch.float16", "torch.float32", "torch.float64")
 
 
 def array_namespace(*arrays: Array) -> Any:
@@ -24,7 +25,9 @@ def detached_numpy(x: Array) -> np.ndarray:
     """A NumPy view or copy of ``x``, off the graph and off the device."""
     if array_api_compat.is_torch_array(x):
         x = x.detach().cpu().resolve_conj().resolve_neg()
-        return x.numpy()
+        # NumPy has no dtype for bfloat16, nor for floats of one byte.
+        short = x.is_floating_point() and str(x.dtype) not in _FLOATS_OF_NUMPY
+        return (x.float() if short else x).numpy()
     if array_api_compat.is_numpy_array(x):
         return np.asarray(x)
     return np.from_dlpack(x)
