@@ -65,7 +65,8 @@ def test_a_normal_law_within_its_standard_error(Bound, critic):
     # InfoNCE with 300 candidates is low by a hundredth, as its docstring says.
     slack = 0.03 if Bound is InfoNCE else 0.005
     assert abs(fitted.mutual_information_ - truth(d=2)) < 4 * fitted.standard_error_ + slack
-    assert 0.02 < fitted.standard_error_ < 0.08
+    # The log ratio of each pair has variance rho^2; 600 rows know the spread to a tenth or so.
+    assert fitted.standard_error_ == pytest.approx(0.8 * math.sqrt(2 / 600), rel=0.2)
     assert fitted.pointwise_.mean() == pytest.approx(fitted.mutual_information_, abs=1e-9)
 
 
@@ -76,26 +77,21 @@ def test_independent_variables_share_nothing(Bound):
     assert abs(fitted.mutual_information_) < 0.03
 
 
-def test_intervals_cover_zero_and_the_truth():
-    covered = []
+def test_intervals_cover_the_truth():
+    covered = 0
     for seed in range(20):
-        for rho in (0.0, 0.6):
-            x, y = normal_pair(300, rho, seed=seed)
-            fitted = small(max_iter=3, n_ensemble=1, random_state=seed).fit(x, y)
-            miss = abs(fitted.mutual_information_ - truth(rho))
-            covered.append(miss < 1.645 * fitted.standard_error_ + 0.01)
-    assert np.mean(covered) > 0.75
-
-
-def test_a_network_finds_what_the_reference_cannot():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(1500, 1))
-    y = np.abs(x) + 0.3 * rng.normal(size=(1500, 1))
-    words = {"hidden_layer_sizes": 32, "max_iter": 150, "learning_rate_init": 0.01}
-    fitted = small(n_ensemble=1, **words).fit(x, y)
-    # |x| is known to a third of its spread: about ln(.6 / .3) and a little more.
-    assert 0.5 < fitted.mutual_information_ < 1.0
-    assert fitted.score(x, y) == pytest.approx(fitted.mutual_information_, abs=0.1)
+        fits = [
+            small(max_iter=3, n_ensemble=1, random_state=seed).fit(
+                *normal_pair(300, rho, seed=seed)
+            )
+            for rho in (0.0, 0.6)
+        ]
+        # Of independent rows the reference is left out or next to nothing.
+        assert abs(fits[0].mutual_information_) < 0.01
+        miss = abs(fits[1].mutual_information_ - truth(0.6))
+        covered += miss < 1.645 * fits[1].standard_error_
+    # Of 20 intervals of level .9 fewer than 15 hold the truth once in 90.
+    assert covered >= 15
 
 
 def test_the_ceiling_of_info_nce_is_noted():
