@@ -21,8 +21,6 @@ from infotheory._resampling import Fold
 _FEW_EFFECTIVE = 30
 # Rows whose distances show whether a map keeps them.
 _N_COMPARED = 200
-
-
 # The smallest share of the limit that a note on slopes would not round to 1.
 _TOLD_SLOPE = 1.005
 _INSTEAD = (
