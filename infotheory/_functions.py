@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sklearn.utils import get_tags
@@ -14,6 +15,7 @@ from infotheory._estimators.automatic import (
     choose_entropy,
     choose_mutual_information,
     named,
+    neighbors_instead,
     recast_integers,
     within_seconds,
 )
@@ -361,7 +363,8 @@ def _paired(
     # A seed of its own, so that refits on subsamples and permutations agree.
     random_state = local_random_state(random_state)
     seed = random_state.randint(2**31 - 1)
-    if isinstance(estimator, str) and estimator == "auto":
+    is_auto = isinstance(estimator, str) and estimator == "auto"
+    if is_auto:
         if discrete is None:
             variables, recast = recast_integers(variables)
         chosen, permuted, why = choose_mutual_information(variables, seed, max_seconds)
@@ -372,21 +375,30 @@ def _paired(
         notes = pairing_notes(X, y, condition)
         permuted = chosen
     x, target, *rest = variables
-    return answer(
-        "mutual_information",
-        chosen,
-        x,
-        target,
-        rest[0] if rest else None,
-        notes,
-        base,
-        confidence_level,
-        n_permutations,
-        n_jobs,
-        random_state,
-        permuted,
-        groups,
-    )
+
+    def answer_by(estimator: Any, notes: list[str], n_permutations: int) -> Estimate:
+        return answer(
+            "mutual_information",
+            estimator,
+            x,
+            target,
+            rest[0] if rest else None,
+            notes,
+            base,
+            confidence_level,
+            n_permutations,
+            n_jobs,
+            random_state,
+            permuted,
+            groups,
+        )
+
+    found = answer_by(chosen, notes, n_permutations)
+    instead = neighbors_instead(found.estimator, variables) if is_auto and groups is None else None
+    if instead is None:
+        return found
+    neighbors, why = instead
+    return replace(answer_by(neighbors, [why, *notes[1:]], 0), p_value=found.p_value)
 
 
 def _refuse_beside_dataset(others: dict[str, Any]) -> None:

@@ -20,11 +20,12 @@ from sklearn.utils.validation import check_is_fitted
 from infotheory._base import MutualInformationEstimator
 from infotheory._interrupts import Watch
 from infotheory._resampling import Fold, cross_fit_folds, local_random_state
-from infotheory._validation import Variable, describe
+from infotheory._validation import Variable, describe, pairing_notes
 
 # Integer columns with more values than this are read as numbers, others as labels.
 _MOST_LABELS = 20
 _FEW_ROWS = 500
+_MANY_COPIES = 0.2  # share of rows that a note tells of
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class NeuralMutualInformation(MutualInformationEstimator):
         "n_folds": [Interval(Integral, 2, None, closed="left")],
         "n_ensemble": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
-        "device": [str],
+        "device": "no_validation",  # a name or a device of Torch: choose_device looks
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -134,9 +135,10 @@ class NeuralMutualInformation(MutualInformationEstimator):
         X : array-like of shape (n, d), torch.utils.data.Dataset or DataLoader
             With critics (:class:`DonskerVaradhan`, :class:`MINE`, :class:`NWJ`, :class:`TUBA`,
             :class:`JensenShannonBound`, :class:`SMILE`, :class:`InfoNCE`, :class:`FLO`) a
-            map-style dataset of pairs (x, y), for samples that do not fit in memory. Of a loader
-            the dataset, `batch_size`, `collate_fn` and the workers are used; the order of the
-            rows is not.
+            map-style dataset of pairs (x, y), for samples that do not fit in memory; the others,
+            such as :class:`MINDE`, :class:`InfoSEDD` and :class:`DoE`, take arrays alone. Of a
+            loader the dataset, `batch_size`, `collate_fn` and the workers are used; the order of
+            the rows is not.
         y : array-like of shape (n,) or (n, e)
             None with a dataset.
         condition : array-like of shape (n,) or (n, f), optional
@@ -166,12 +168,13 @@ class NeuralMutualInformation(MutualInformationEstimator):
         at once, after a first pass for missing values and the moments of the normal reference.
         """
         import_torch(type(self).__name__)
+        paired = pairing_notes(X, y, condition)
         source = self._row_source(X, y, condition, groups)
         if source is not None:
             X, y = source.sample()
         x, target, given = self._check_pair(X, y, condition, discrete=None)
         self._layers()  # what cannot be is refused whatever the data are
-        notes: list[str] = []
+        notes = paired
         variables = [_numbers_where_many(v, notes) for v in (x, target, given) if v is not None]
         constant = _dropped_constants(variables, notes)
         self._seen = variables
@@ -184,8 +187,8 @@ class NeuralMutualInformation(MutualInformationEstimator):
             folds = self._folds_to_continue(tables, folds, groups, notes)
         if n < _FEW_ROWS:
             notes.append(
-                f"Networks want many rows: with n = {n} nearest neighbours (KSG) or a normal "
-                f"law are as a rule better."
+                f"Networks want many rows: with n = {n} they may find less than there is; in few "
+                f"columns nearest neighbours (KSG), or a normal law, are as a rule better."
             )
         if constant:
             result = CrossFit(0.0, np.zeros(n), np.zeros(n), 0.0, None, None)
@@ -203,7 +206,11 @@ class NeuralMutualInformation(MutualInformationEstimator):
             result = _difference(both, alone)
         if groups is not None:
             result = replace(result, influence=by_group(result.influence, groups))
+        elif not constant:
+            notes += _on_copies(variables, tables)
         self._store(result, notes)
+        if given is None:
+            self.notes_ = (*self.notes_, *_beyond_labels(self, variables))
         return self
 
     def _row_source(self, X: Any, y: Any, condition: Any, groups: Any) -> Any:
@@ -403,6 +410,40 @@ def _numbers_where_many(variable: Variable, notes: list[str]) -> Variable:
     elif variable.dim == 1 and variable.n_symbols[0] and variable.numbers[0] is not None:
         notes.append(f"{variable.name}: integers of few values were read as class labels.")
     return variable.as_numbers(many) if many else variable
+
+
+def _on_copies(variables: Sequence[Variable], tables: Sequence[np.ndarray]) -> list[str]:
+    """What is said of rows of real numbers that occur again, which networks learn by heart."""
+    if not any(0 in v.n_symbols for v in variables):
+        return []
+    rows = np.ascontiguousarray(np.hstack(tables))
+    _, sizes = np.unique(rows.view([("", rows.dtype)] * rows.shape[1]), return_counts=True)
+    again = float(sizes[sizes > 1].sum() / len(rows))
+    if again < _MANY_COPIES:
+        return []
+    return [
+        f"{again:.0%} of the rows occur more than once. If they are copies of one observation, "
+        f"some are in training and others held out, and the value is too high: drop them, or keep "
+        f"them together with groups."
+    ]
+
+
+def _beyond_labels(fitted: Any, variables: Sequence[Variable]) -> list[str]:
+    """What is said of a value that no information with these labels can have."""
+    notes = []
+    for v in variables[:2]:
+        if v.kind != "discrete":
+            continue
+        counts = np.unique(np.column_stack(v.columns), axis=0, return_counts=True)[1]
+        share = counts / counts.sum()
+        most = -float(np.sum(share * np.log(share)))
+        if fitted.mutual_information_ > most + 0.01:
+            notes.append(
+                f"The value is above the entropy of {v.name}, {most:.3g} nats, which information "
+                f"cannot be: the networks have not converged. More rows or steps help, or a "
+                f"lower bound such as DonskerVaradhan."
+            )
+    return notes
 
 
 def _dropped_constants(variables: Sequence[Variable], notes: list[str]) -> bool:

@@ -6,6 +6,7 @@ the reference's own value is known in closed form.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from itertools import product
@@ -23,6 +24,8 @@ MARGINS = ("raw", "ranks")
 # third count where all other normal laws are contradicted by the selection rows.
 SMALLEST_SHARES = (1e-10, 1e-3, 3e-2)
 _CONTRADICTED = -0.1  # nats that a normal law tells of selection rows, more than chance would
+# Shares of the correlations that are tried, and what a smaller one must tell more to be taken.
+_SHARES, _WORTH_SHRINKING = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3), 0.1
 _LONGEST = 0.995
 _FEWEST_TO_TRUST = 10
 
@@ -72,16 +75,16 @@ class Margins:
         return np.minimum(np.log1p(square) - math.log1p(table.shape[1]), self._longest)
 
 
-def _whitening(table: np.ndarray, smallest: float) -> tuple[np.ndarray, np.ndarray]:
-    """Centre, and a matrix whose columns map to uncorrelated coordinates of unit variance."""
-    covariance = np.atleast_2d(np.cov(table, rowvar=False))
-    return table.mean(axis=0), _inverse_root(covariance, smallest)
+def _inverse_root(covariance: np.ndarray, smallest: float) -> tuple[np.ndarray, int]:
+    """A matrix whose columns map to uncorrelated coordinates of unit variance.
 
-
-def _inverse_root(covariance: np.ndarray, smallest: float) -> np.ndarray:
-    variance, axes = np.linalg.eigh(covariance)
-    kept = variance > smallest * max(variance[-1], np.finfo(float).tiny)
-    return axes[:, kept] / np.sqrt(variance[kept])
+    And how many directions it leaves out although they vary.
+    """
+    variance, axes = np.linalg.eigh(np.atleast_2d(covariance))
+    largest = max(variance[-1], np.finfo(float).tiny)
+    kept = variance > smallest * largest
+    left_out = int(np.sum(~kept & (variance > SMALLEST_SHARES[0] * largest)))
+    return axes[:, kept] / np.sqrt(variance[kept]), left_out
 
 
 def _towards_columns(whitening: np.ndarray) -> np.ndarray:
@@ -120,8 +123,10 @@ class GaussianReference:
         smallest: float = SMALLEST_SHARES[0],
         finest: float = 1e-12,
     ) -> None:
-        self._centre_x, whiten_x = _whitening(X, smallest)
-        self._centre_y, whiten_y = _whitening(Y, smallest)
+        self._centre_x, self._centre_y, self._n_rows = X.mean(axis=0), Y.mean(axis=0), len(X)
+        whiten_x, lost_x = _inverse_root(np.cov(X, rowvar=False), smallest)
+        whiten_y, lost_y = _inverse_root(np.cov(Y, rowvar=False), smallest)
+        self._left_out = lost_x + lost_y
         u, v = (X - self._centre_x) @ whiten_x, (Y - self._centre_y) @ whiten_y
         self._turn(whiten_x, whiten_y, u.T @ v / (len(X) - 1), rotate, smallest, finest)
 
@@ -130,16 +135,18 @@ class GaussianReference:
         cls,
         mean: np.ndarray,
         covariance: np.ndarray,
+        n_rows: int,
         dim_x: int,
         *,
         smallest: float = SMALLEST_SHARES[0],
         finest: float = 1e-12,
     ) -> GaussianReference:
-        """The reference of rows (x, y) of which only mean and covariance are known."""
+        """The reference of that many rows (x, y) of which only mean and covariance are known."""
         found = cls.__new__(cls)
-        found._centre_x, found._centre_y = mean[:dim_x], mean[dim_x:]
-        whiten_x = _inverse_root(covariance[:dim_x, :dim_x], smallest)
-        whiten_y = _inverse_root(covariance[dim_x:, dim_x:], smallest)
+        found._centre_x, found._centre_y, found._n_rows = mean[:dim_x], mean[dim_x:], n_rows
+        whiten_x, lost_x = _inverse_root(covariance[:dim_x, :dim_x], smallest)
+        whiten_y, lost_y = _inverse_root(covariance[dim_x:, dim_x:], smallest)
+        found._left_out = lost_x + lost_y
         cross = whiten_x.T @ covariance[:dim_x, dim_x:] @ whiten_y
         found._turn(whiten_x, whiten_y, cross, True, smallest, finest)
         return found
@@ -154,6 +161,7 @@ class GaussianReference:
         finest: float,
     ) -> None:
         """Set the maps to canonical coordinates, given the covariance of whitened ones."""
+        self.share = 1.0
         left, correlations, right = np.linalg.svd(cross)
         self.correlations = np.minimum(correlations, math.sqrt(1 - finest))
         if rotate:
@@ -161,14 +169,26 @@ class GaussianReference:
         else:
             self._map_x, self._map_y = _towards_columns(whiten_x), _towards_columns(whiten_y)
         self.dim_x, self.dim_y = self._map_x.shape[1], self._map_y.shape[1]
-        width, self.smallest = len(whiten_x) + len(whiten_y), smallest
-        lost = width - self.dim_x - self.dim_y
-        self._left_out = lost if smallest > SMALLEST_SHARES[0] else 0
+        self.smallest = smallest
+
+    def shrunk(self, share: float) -> GaussianReference:
+        """The same coordinates with weaker dependence: a normal law of that share of correlation.
+
+        Correlations of many columns in few rows are too high by chance, and a normal law of
+        labels or bounded columns is too sure of its tails.
+        """
+        if share == 1.0:
+            return self
+        weaker = copy.copy(self)
+        weaker.share, weaker.correlations = share, share * self.correlations
+        return weaker
 
     def notes(self) -> list[str]:
         """What is said of directions that were left out although they vary."""
         notes = []
-        if self.correlations.size and self.correlations[0] ** 2 > 1 - 1e-9:
+        # With no more rows than columns they are linear functions of each other by chance.
+        by_chance = self._n_rows <= self.dim_x + self.dim_y
+        if self.correlations.size and self.correlations[0] ** 2 > 1 - 1e-9 and not by_chance:
             notes.append(
                 "X and y have columns that are linear functions of each other: their mutual "
                 "information is infinite, and the value is a number near what the arithmetic shows."
@@ -177,8 +197,10 @@ class GaussianReference:
             return notes
         return [
             *notes,
-            f"{self._left_out} directions with less than {self.smallest:.1%} of the largest "
-            f"variance were left out; scale columns up whose small changes matter.",
+            f"{self._left_out} direction{'s' * (self._left_out > 1)} with less than "
+            f"{self.smallest:.1%} of the largest variance "
+            f"{'were' if self._left_out > 1 else 'was'} left out; scale columns up whose small "
+            f"changes matter.",
         ]
 
     def coordinates(self, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -214,7 +236,10 @@ def expected_shortfall(
     mean over draws of the reference's parameters from normal samples of `n_samples` rows;
     each draw's own value is a closed form. About d e / 2n for d and e columns at weak dependence
     and more at strong, whatever the network on top learns: the training rows cannot show it.
+    Of a law with shrunk correlations nothing is known: 0.
     """
+    if reference.share < 1:
+        return 0.0
     rho = reference.correlations
     d, e, k = reference.dim_x, reference.dim_y, len(reference.correlations)
     law = np.eye(d + e)
@@ -257,6 +282,26 @@ def rotations(n_rows: int, n_rotations: int) -> list[int]:
     return sorted({1 + (s * (n_rows - 1)) // count for s in range(count)})
 
 
+def _told_of_selection(
+    X: np.ndarray,
+    Y: np.ndarray,
+    folds: Sequence[Fold],
+    margins: list[tuple[Margins, Margins]],
+    fitted: list[GaussianReference],
+    shares: Sequence[float],
+) -> list[float]:
+    """Held-out Donsker-Varadhan values with shares of the correlations: the mean over folds."""
+    told = np.zeros(len(shares))
+    for fold, (on_x, on_y), normal in zip(folds, margins, fitted, strict=True):
+        u, v = normal.coordinates(on_x(X[fold.validation]), on_y(Y[fold.validation]))
+        turned = [np.roll(v, s, axis=0) for s in rotations(len(u), 64)]
+        for i, share in enumerate(shares):
+            quadratic = normal.shrunk(share).quadratic()
+            apart = np.concatenate([log_ratio(u, w, quadratic) for w in turned])
+            told[i] += donsker_varadhan(log_ratio(u, v, quadratic), apart) / len(folds)
+    return told.tolist()
+
+
 def choose_references(
     X: np.ndarray,
     Y: np.ndarray,
@@ -268,36 +313,40 @@ def choose_references(
     """Margins and coordinates, and whether the normal law tells anything of the selection rows.
 
     Ranks bear heavy tails and undo any map of single columns, but attenuate beyond 4 nats; raw
-    margins do not. What tells more on the selection rows is taken.
+    margins do not. What tells more on the selection rows is taken, with a share of its
+    correlations where that tells clearly more.
 
     On a curve or surface of few dimensions every further direction is a function of the first ones.
     A normal law takes it for news and counts the same information many times over, and a model
     of the density (`is_of_density`) has to learn that it is none: only the first ones are kept.
     """
     options: list[tuple[float, Any, list[GaussianReference]]] = []
+    # So few selection rows cannot vouch for a law of so many parameters.
+    enough = min(len(f.validation) for f in folds) >= _FEWEST_TO_TRUST
     for smallest, kind in product(SMALLEST_SHARES, ("ranks", "raw")):
         is_last = smallest == SMALLEST_SHARES[-1]
         if is_last and not (is_of_density and max(o[0] for o in options) < _CONTRADICTED):
             break
         margins = [(Margins(X[f.train], kind), Margins(Y[f.train], kind)) for f in folds]
-        fitted, told = [], []
+        fitted = []
         for fold, (on_x, on_y) in zip(folds, margins, strict=True):
             # Ranks of n rows are about 1 / n apart where they are closest.
             finest = len(fold.train) ** -2.0 if kind == "ranks" else 1e-12
-            normal = GaussianReference(
-                on_x(X[fold.train]), on_y(Y[fold.train]), smallest=smallest, finest=finest
+            fitted.append(
+                GaussianReference(
+                    on_x(X[fold.train]), on_y(Y[fold.train]), smallest=smallest, finest=finest
+                )
             )
-            u, v = normal.coordinates(on_x(X[fold.validation]), on_y(Y[fold.validation]))
-            quadratic = normal.quadratic()
-            apart = [log_ratio(u, np.roll(v, s, axis=0), quadratic) for s in rotations(len(u), 64)]
-            told.append(donsker_varadhan(log_ratio(u, v, quadratic), np.concatenate(apart)))
-            fitted.append(normal)
-        # So few selection rows cannot vouch for a law of so many parameters.
-        enough = min(len(f.validation) for f in folds) >= _FEWEST_TO_TRUST
-        options.append((float(np.mean(told)) if enough else 0.0, margins, fitted))
+        told = _told_of_selection(X, Y, folds, margins, fitted, (1.0,))[0] if enough else 0.0
+        options.append((told, margins, fitted))
         if reference is None:
             break
     told, margins, fitted = max(options, key=lambda option: option[0])
+    if reference is not None and enough:
+        weaker = _told_of_selection(X, Y, folds, margins, fitted, _SHARES)
+        best = int(np.argmax(weaker))
+        if weaker[best] > max(told, 0.0) + _WORTH_SHRINKING:
+            told, fitted = weaker[best], [normal.shrunk(_SHARES[best]) for normal in fitted]
     if reference is None or not told > 0:
         margins = options[0][1]
         unrotated = [

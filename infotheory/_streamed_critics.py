@@ -95,9 +95,11 @@ class StreamedPairCritics(PairCritics):
             covariance = (squares[k] - m * np.outer(mean, mean)) / (m - 1)
             # Ranks of s rows are about 1 / s apart where they are closest.
             finest = self.n_fitted**-2.0 if self.margins[k][0].kind == "ranks" else 1e-12
-            self.references[k] = GaussianReference.from_moments(
-                mean, covariance, dim_x, smallest=self.references[k].smallest, finest=finest
+            chosen = self.references[k]
+            fitted = GaussianReference.from_moments(
+                mean, covariance, m, dim_x, smallest=chosen.smallest, finest=finest
             )
+            self.references[k] = fitted.shrunk(chosen.share)
         self.n_fitted = int(np.mean([len(rows) for rows in self._trained_on]))
 
     def _show_each(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:

@@ -54,7 +54,7 @@ class Plan:
     max_seconds: float | None = None
     verbose: int = 0
     label: str = "training"
-    device: str = "auto"
+    device: str | torch.device = "auto"
 
 
 @dataclass
@@ -157,8 +157,13 @@ def joined(parts: Sequence[History]) -> History:
     )
 
 
-def choose_device(device: str) -> torch.device:
+def choose_device(device: str | torch.device) -> torch.device:
     """A device that is there: "auto" takes CUDA if it can, and a missing one means the CPU."""
+    if not isinstance(device, str | torch.device):
+        raise TypeError(
+            f"device must be a name or a device of Torch, got {device!r}. Pass cpu, cuda, mps or "
+            f"auto, or torch.device('cuda', 1)."
+        )
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -167,6 +172,11 @@ def choose_device(device: str) -> torch.device:
         raise ValueError(
             f"device must be a name that Torch knows, got {device!r}. Pass cpu, cuda, mps or auto."
         ) from error
+    if found.type == "meta":
+        raise ValueError(
+            f"device must hold numbers to train on, got {device!r}, which holds shapes alone. Pass "
+            f"cpu, cuda, mps or auto."
+        )
     if found.type == "cuda":
         there = torch.cuda.is_available() and (found.index or 0) < torch.cuda.device_count()
     else:
@@ -174,11 +184,11 @@ def choose_device(device: str) -> torch.device:
     return found if there else torch.device("cpu")
 
 
-def _missing(device: str, parameters: Sequence[Tensor]) -> str | None:
+def _missing(device: str | torch.device, parameters: Sequence[Tensor]) -> str | None:
     """The device that was asked for, where the CPU had to stand in."""
     if device == "auto" or torch.device(device).type == "cpu":
         return None
-    return device if all(p.device.type == "cpu" for p in parameters) else None
+    return str(device) if all(p.device.type == "cpu" for p in parameters) else None
 
 
 @contextmanager

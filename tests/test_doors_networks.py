@@ -23,6 +23,7 @@ from infotheory import (
     mutual_information,
     mutual_information_matrix,
 )
+from infotheory._estimators import automatic
 from infotheory._estimators.automatic import NAMES
 
 N = 60
@@ -229,3 +230,20 @@ def test_the_matrix_passes_both_on_to_every_pair():
         mutual_information_matrix(np.column_stack([X, Y]), estimator="ksg", max_seconds=3)
     with pytest.raises(ValueError, match=r"groups must be None for KSG"):
         mutual_information_matrix(np.column_stack([X, Y]), groups=GROUPS)
+
+
+def test_auto_never_says_less_than_the_neighbors_it_was_chosen_against():
+    """A relation too bent for so little training: the value of nearest neighbours stands."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1000)
+    y = np.sin(3 * x) + 0.01 * rng.normal(size=1000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(automatic, "_FEWEST_SECONDS", 0.0)
+        found = mutual_information(
+            x, y, random_state=0, max_seconds=0.2, n_permutations=19, confidence_level=None
+        )
+    assert isinstance(found.estimator, KSG)
+    assert found.value > 2
+    assert found.p_value == 0.05
+    assert "in the end" in found.notes[0]
+    assert not any("p-value is by permutation" in note for note in found.notes)

@@ -43,6 +43,8 @@ from infotheory.functional import gaussian_sample, gaussian_scores, ksg
 
 # Beyond this many columns in all, nearest neighbours lose most of the information.
 _MANY_COLUMNS = 10
+# Above this share of rows that repeat another one in every column the law may repeat them.
+_MANY_REPEATS = 0.05
 _N_ROWS_COMPARED, _N_DRAWS_COMPARED = 1000, 20
 # Up to this many columns nearest neighbours are as good as networks, and much faster. Below so many
 # rows they are better, or, in many columns, at least no worse.
@@ -187,10 +189,18 @@ def choose_entropy(x: Variable, random_state: int) -> tuple[Any, str]:
         return NeighborsEntropy(), f"Chose NeighborsEntropy: X is continuous ({_size(x)})."
     if any(_has_atom(column) for column in x.columns):
         return NeighborsEntropy(), f"Chose NeighborsEntropy: X has repeated values ({_size(x)})."
-    return NeighborsEntropy(ties="spread", random_state=random_state), (
+    why = (
         f"Chose NeighborsEntropy(ties='spread'): real numbers repeat as rounded ones do and are "
         f"spread between their neighbours ({_size(x)})."
     )
+    repeated = 1 - len(np.unique(x.values, axis=0)) / len(x)
+    if x.dim > 1 and repeated > _MANY_REPEATS:
+        why += (
+            f" {repeated:.0%} of the rows repeat another one exactly: if the law repeats rows, and "
+            f"they are not rounded, it has atoms and its differential entropy is -inf; if they are "
+            f"copies, pass each once."
+        )
+    return NeighborsEntropy(ties="spread", random_state=random_state), why
 
 
 def _has_atom(column: np.ndarray) -> bool:
@@ -256,12 +266,32 @@ def _choose_network(
     if sum(v.dim for v in variables) <= _FEW_COLUMNS:
         return MINDE(**common), (
             f"Chose MINDE: dependence too strong for nearest neighbours ({size}). Up to "
-            f"{seconds:g} s of training; estimator='ksg' is faster and falls short."
+            f"{seconds:g} s of training; estimator='ksg' is faster and as a rule falls short."
         )
     return DonskerVaradhan(objective="info-nce", **common), (
         f"Chose DonskerVaradhan(objective='info-nce'): networks from a normal reference, for more "
         f"columns than nearest neighbours do well ({size}). Up to {seconds:g} s of training; "
-        f"estimator='ksg' is faster and falls short."
+        f"estimator='ksg' is faster and as a rule falls short."
+    )
+
+
+def neighbors_instead(fitted: Any, variables: list[Variable]) -> tuple[Any, str] | None:
+    """Nearest neighbours, where they find clearly more than networks that were to find more.
+
+    They are chosen against where they come near what they can give at all, and so fall short.
+    """
+    if not isinstance(fitted, MINDE):
+        return None
+    value = fitted.mutual_information_
+    neighbors = _ranked_neighbors(variables)
+    x, y = (gaussian_scores(v.values) for v in variables)
+    found = float(ksg(x, y, neighbors.n_neighbors))
+    if found <= value + 2 * fitted.standard_error_ + 0.05:
+        return None
+    return neighbors, (
+        f"Chose {_words(neighbors)} in the end: it finds {found:.3g} nats, {type(fitted).__name__} "
+        f"{value:.3g}. That is near the most it can find ({_size(*variables)}), and the truth may "
+        f"be far above. More rows, or more time for networks (max_seconds), tell."
     )
 
 

@@ -27,10 +27,10 @@ class MINDE(NeuralMutualInformation):
     Parameters
     ----------
     variant : {"conditional", "joint"}
-        "conditional" compares denoisers of the variable of fewer columns, X if there are as many,
-        that do and do not see the other; what the second has learnt is where the first begins, if
-        that does better than the reference. "joint" compares one of (X, y) with those of each side
-        given the other.
+        "conditional" compares denoisers of one variable, that without labels or else of fewer
+        columns, X if there are as many, that do and do not see the other; what the second has
+        learnt is where the first begins, if that does better than the reference. "joint" compares
+        one of (X, y) with those of each side given the other.
     form : {"gap", "inside", "outside"}
         What is reported: the gap of the denoising errors, of second order in the error of the
         networks; half the squared difference of their predictions; or the difference of two
@@ -169,7 +169,8 @@ class MINDE(NeuralMutualInformation):
         from infotheory import _denoisers as denoisers
         from infotheory._training import choose_device, local_seed
 
-        X, Y = self._diffused_first(X, Y)
+        swaps = self._swaps(X, Y)
+        X, Y = (Y, X) if swaps else (X, Y)
         margins, references, has_reference = choose_references(
             X, Y, folds, self.reference, is_of_density=True
         )
@@ -198,17 +199,24 @@ class MINDE(NeuralMutualInformation):
             plan = self._plan("MINDE", ema=0.995)
             history = stack.fit(plan, rng)
             gains = stack.gains_of_folds(_N_DRAWS)
+        stack.is_swapped = swaps
         result = self._summary(X, Y, folds, stack, gains, history)
         stack.release()
         return result
 
-    def _diffused_first(self, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Both tables, the narrower one first where one is diffused: fewer columns to denoise.
+    def _swaps(self, X: np.ndarray, Y: np.ndarray) -> bool:
+        """Whether Y is diffused where one of the two is.
 
-        A wide one may also lie on a curve or surface, which no range of noise shows whole.
+        Not the one with indicators of labels, whose law has no density; else the narrower one:
+        fewer columns to denoise, and a wide one may lie on a curve or surface, which no range of
+        noise shows whole.
         """
-        narrower = Y.shape[1] < X.shape[1] and self.variant == "conditional"
-        return (Y, X) if narrower else (X, Y)
+        if self.variant != "conditional":
+            return False
+        indicators = [bool(np.any(np.all((T == 0) | (T == 1), axis=0))) for T in (X, Y)]
+        if indicators[0] != indicators[1]:
+            return indicators[0]
+        return Y.shape[1] < X.shape[1]
 
     def _summary(
         self,
@@ -235,7 +243,7 @@ class MINDE(NeuralMutualInformation):
                 seed_variance += share**2 * float(np.var(each, ddof=1)) / self.n_ensemble
         value = reference + float(added.mean())
         stack.forms = reference + by_form
-        notes = _notes(value, stack.forms, n)
+        notes = [*stack.references[0].notes(), *_notes(value, stack.forms, n)]
         pointwise = pointwise + added
         pointwise += value - pointwise.mean()
         influence = influence + added - added.mean()
@@ -268,11 +276,9 @@ class MINDE(NeuralMutualInformation):
             return np.zeros(len(left))
         form = _FORMS.index(self.form)
         both, *alone = self._stacks()
-        told = both.log_ratio(*self._diffused_first(left, right), form, _N_DRAWS_NEW)
+        told = _of_new(both, left, right, form)
         for stack in alone:
-            given = right[:, table_width(self._seen[1]) :]
-            rows = self._diffused_first(left, given)
-            told = told - stack.log_ratio(*rows, form, _N_DRAWS_NEW)
+            told = told - _of_new(stack, left, right[:, table_width(self._seen[1]) :], form)
         return told
 
     def score(self, X: Any, y: Any, *, condition: Any = None) -> float:
@@ -292,6 +298,11 @@ class MINDE(NeuralMutualInformation):
         return float(np.mean(self.pointwise(X, y, condition=condition)))
 
 
+def _of_new(stack: Any, X: np.ndarray, Y: np.ndarray, form: int) -> np.ndarray:
+    rows = (Y, X) if stack.is_swapped else (X, Y)
+    return stack.log_ratio(*rows, form, _N_DRAWS_NEW)
+
+
 def _notes(value: float, forms: np.ndarray, n: int) -> list[str]:
     notes = []
     spread = float(np.ptp(forms))
@@ -307,12 +318,19 @@ def _notes(value: float, forms: np.ndarray, n: int) -> list[str]:
 
 
 def _normal_part(X: np.ndarray, Y: np.ndarray, stack: Any) -> tuple[float, np.ndarray]:
-    """Information of the normal law on all rows, without bias, and its log ratio at each."""
+    """Information by the normal law, without bias, and its log ratio at each row."""
     from infotheory._reference import SMALLEST_SHARES, GaussianReference, Margins, log_ratio
 
     n = len(X)
     if not stack.has_reference:
         return 0.0, np.zeros(n)
+    if stack.references[0].share < 1:
+        # Of a law that is not the one of the moments the mean over rows is the value, and rows
+        # that did not fit it have no bias.
+        told = np.zeros(n)
+        for fold, of_fold in zip(stack.folds, stack.reference_log_ratio(), strict=True):
+            told[fold.test] = of_fold[fold.test]
+        return float(told.mean()), told
     kind = stack.margins[0][0].kind
     on_x, on_y = Margins(X, kind)(X), Margins(Y, kind)(Y)
     finest = float(n) ** -2.0 if kind == "ranks" else 1e-12
