@@ -125,6 +125,8 @@ from infotheory.functional._pmf_order import (
     tsallis_divergence,
     tsallis_entropy,
 )
+from infotheory.functional._sinkhorn import sinkhorn
+from infotheory.functional._sinkhorn_plan import EntropicPlan
 from infotheory.functional._sparse_law import SparseLaw
 from infotheory.functional._transport_metrics import (
     bw2_uvp,
@@ -143,6 +145,7 @@ __all__ = [
     "COUNT_METHODS",
     "BottleneckCoupling",
     "Coupling",
+    "EntropicPlan",
     "EntropyBoundedChannel",
     "Jackknife",
     "SparseLaw",
@@ -232,6 +235,7 @@ __all__ = [
     "score_entropy",
     "score_entropy_divergence",
     "score_gap",
+    "sinkhorn",
     "smile",
     "spread_atoms",
     "subset_mask",

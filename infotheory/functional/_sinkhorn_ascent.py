@@ -1,0 +1,248 @@
+"""Ascent of the dual of entropic transport at one epsilon: over-relaxed sweeps and Newton steps.
+
+Notation: potentials f, g in units of the cost; plan P_ij = a_i b_j exp((f_i + g_j - C_ij) / eps);
+dual value D = <a, f> + <b, g> - eps (sum P - 1). An update of f multiplies its scalings by r^-s,
+r the ratio of row sums to the weights, s = 1 for the exact one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from array_api_compat import device
+
+from infotheory._xp import array_namespace, safe_log
+from infotheory._xp._namespace import Array
+from infotheory.functional._sinkhorn_kernels import DenseKernel, kernel_for, soft_minimum
+
+_SETTLE = 10  # sweeps between two readings of the rate of convergence
+_MOST_RELAXED = 1.999
+_SAFE_REACHES = 3.5  # of a kernel, of 8 that exp can hold
+_ARMIJO, _LEAST_STEP = 1e-4, 2.0**-30
+_RIDGE = 1e-13  # of the Newton system, whose diagonal is near 1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Cost (..., n, m) and weights (..., n), (..., m)."""
+
+    cost: Array
+    a: Array
+    b: Array
+
+
+@dataclass
+class Counts:
+    """What an ascent has cost."""
+
+    sweeps: int = 0
+    newton_steps: int = 0
+    absorptions: int = 0
+
+
+@dataclass
+class Ascent:
+    """Potentials at one epsilon: those that the kernel holds, and logs of scalings since then."""
+
+    problem: Problem
+    epsilon: float
+    f: Array
+    truncated: bool | None = None
+    counts: Counts = field(default_factory=Counts)
+
+    def __post_init__(self) -> None:
+        p, xp = self.problem, array_namespace(self.problem.cost)
+        self.xp = xp
+        self.log_a, self.log_b = safe_log(p.a), safe_log(p.b)
+        self.kernel: DenseKernel
+        spread = float(xp.max(p.cost) - xp.min(p.cost) + xp.max(self.f) - xp.min(self.f))
+        if spread < _SAFE_REACHES * DenseKernel(p.cost).reach * self.epsilon:
+            # All sums are in range wherever the ascent begins.
+            self.g = xp.zeros_like(p.b) + xp.min(p.cost) - xp.max(self.f)
+            self._hold()
+            self._make_columns_exact()
+            self._absorb_if_far()
+        else:
+            self.update_in_logs((1,))
+
+    def _hold(self) -> None:
+        """A kernel at f and g."""
+        self.log_u, self.log_v = self.xp.zeros_like(self.f), self.xp.zeros_like(self.g)
+        self.kernel = kernel_for(
+            self.problem.cost, self.f, self.g, self.epsilon, truncated=self.truncated
+        )
+        self.counts.absorptions += 1
+
+    def update_in_logs(self, sides: tuple[int, ...] = (1, 0, 1)) -> None:
+        """Exact updates of f (0) and g (1) from the cost, whatever the range, then absorb."""
+        cost, eps = self.problem.cost, self.epsilon
+        for side in sides:
+            if side:
+                self.g = soft_minimum(cost, self.f, self.log_a, eps, -2)
+            else:
+                self.f = soft_minimum(cost, self.g, self.log_b, eps, -1)
+        self._hold()
+
+    def potentials(self) -> tuple[Array, Array]:
+        return self.f + self.epsilon * self.log_u, self.g + self.epsilon * self.log_v
+
+    def _absorb(self) -> None:
+        self.f, self.g = self.potentials()
+        self.log_u, self.log_v = self.xp.zeros_like(self.f), self.xp.zeros_like(self.g)
+        self.kernel.absorb(self.f, self.g, self.epsilon)
+        self.counts.absorptions += 1
+
+    def _absorb_if_far(self) -> None:
+        xp = self.xp
+        farthest = max(float(xp.max(xp.abs(s))) for s in (self.log_u, self.log_v))
+        if not farthest <= self.kernel.reach:
+            self._absorb()
+
+    def rows(self) -> Array:
+        """Row sums of the plan over the weights."""
+        sums = self.kernel.times(self.problem.b * self.xp.exp(self.log_v))
+        return sums * self.xp.exp(self.log_u)
+
+    def columns(self) -> Array:
+        sums = self.kernel.transposed_times(self.problem.a * self.xp.exp(self.log_u))
+        return sums * self.xp.exp(self.log_v)
+
+    def error(self, rows: Array) -> Array:
+        """L1 distance of the row sums from the weights."""
+        return self.xp.sum(self.problem.a * self.xp.abs(rows - 1), axis=-1)
+
+    def _relaxed(self, ratio: Array, weight: Array, omega: Array) -> Array:
+        """Change of log scalings by a relaxed update, exact where the dual would fall by it.
+
+        An update of step s changes the dual by eps sum w (-s ln r + r - r^(1 - s)).
+        """
+        xp = self.xp
+        log_ratio = xp.log(ratio)
+        kept = xp.exp((1 - omega) * log_ratio)
+        gain = xp.sum(weight * (ratio - kept - omega * log_ratio), axis=-1, keepdims=True)
+        return -log_ratio * xp.where(gain >= 0, omega, 1.0)
+
+    def sweep(self, rows: Array, omega: Array) -> None:
+        """Update f by its row ratios, then g; in logs where a sum has left the range."""
+        p = self.problem
+        self.counts.sweeps += 1
+        if not self._are_in_range(rows):
+            self.f, self.g = self.potentials()
+            self.update_in_logs()
+            return
+        self.log_u = self.log_u + self._relaxed(rows, p.a, omega)
+        columns = self.columns()
+        if not self._are_in_range(columns):
+            self.f, self.g = self.potentials()
+            self.update_in_logs()
+            return
+        self.log_v = self.log_v + self._relaxed(columns, p.b, omega)
+        self._absorb_if_far()
+
+    def _make_columns_exact(self) -> None:
+        columns = self.columns()
+        if self._are_in_range(columns):
+            self.log_v = self.log_v - self.xp.log(columns)
+        else:
+            self.f, self.g = self.potentials()
+            self.update_in_logs()
+
+    def _are_in_range(self, sums: Array) -> bool:
+        return bool(self.xp.all(self.xp.isfinite(sums) & (sums > 0)))
+
+    def climb(self, tol: float, max_sweeps: int, *, most_sweeps_left: float) -> Array:
+        """Over-relaxed sweeps until the error is at most `tol`, or more than so many are foreseen.
+
+        Returns the errors of the marginals, (...).
+        """
+        xp = self.xp
+        rows = self.rows()
+        errors = [self.error(rows)]
+        omega = xp.ones_like(errors[-1])
+        for count in range(1, max_sweeps + 1):
+            if bool(xp.all(errors[-1] <= tol)):
+                # A relaxed update leaves the columns off; exact ones move the rows a little.
+                self._make_columns_exact()
+                rows = self.rows()
+                errors[-1] = self.error(rows)
+                if bool(xp.all(errors[-1] <= tol)):
+                    return errors[-1]
+            self.sweep(rows, omega[..., None])
+            rows = self.rows()
+            errors.append(self.error(rows))
+            if count % _SETTLE == 0:
+                omega, left = _relaxation(errors[-1], errors[-1 - _SETTLE // 2], omega, tol)
+                if float(xp.max(left)) > most_sweeps_left:
+                    break
+        self._make_columns_exact()
+        return self.error(self.rows())
+
+    def newton(self, tol: float, max_steps: int) -> Array:
+        """Damped Newton steps on f with g exact, until the error is at most `tol`.
+
+        The system is (diag(r) - M M^T) s = sqrt(a) (1 - r) for s = sqrt(a) df / eps, where
+        M = diag(sqrt(a)) K diag(sqrt(b)) with all potentials in K: a graph Laplacian whose null
+        vector is sqrt(a).
+        """
+        p, xp = self.problem, self.xp
+        root_a, root_b = xp.sqrt(p.a), xp.sqrt(p.b)
+        eye = xp.eye(p.a.shape[-1], dtype=p.a.dtype, device=device(p.a))
+        self._make_columns_exact()
+        for _ in range(max_steps):
+            rows = self.rows()
+            error = self.error(rows)
+            if bool(xp.all(error <= tol)):
+                break
+            self.counts.newton_steps += 1
+            gram = self.kernel.gram(root_a * xp.exp(self.log_u), root_b * xp.exp(self.log_v))
+            system = (rows + _RIDGE)[..., :, None] * eye - gram
+            system = system + root_a[..., :, None] * root_a[..., None, :]
+            right = root_a * (1 - rows)
+            step = xp.linalg.solve(system, right[..., None])[..., 0]
+            step = xp.where(p.a > 0, step / xp.where(p.a > 0, root_a, 1.0), 0.0)
+            self._move(step, xp.sum(p.a * (1 - rows) * step, axis=-1))
+            self.sweep(self.rows(), xp.ones_like(error)[..., None])
+        rows = self.rows()
+        return self.error(rows)
+
+    def _move(self, step: Array, slope: Array) -> None:
+        """Along a step of log scalings, halved until the dual with exact columns rises enough."""
+        p, xp = self.problem, self.xp
+        longest = xp.max(xp.abs(step), axis=-1)
+        length = xp.minimum(
+            xp.ones_like(longest), self.kernel.reach / xp.clip(longest, 1e-30, None)
+        )
+        start = self.log_u
+        before = self.log_v
+        while True:
+            self.log_u = start + length[..., None] * step
+            columns = self.columns()
+            log_v = before - xp.log(columns)
+            rise = xp.sum(p.a * length[..., None] * step, axis=-1) + xp.sum(
+                p.b * (log_v - before), axis=-1
+            )
+            short = rise < _ARMIJO * length * slope - 1e-15
+            if not bool(xp.any(short & (length > _LEAST_STEP))):
+                break
+            length = xp.where(short, length / 2, length)
+        self.log_v = log_v
+        self._absorb_if_far()
+
+
+def _relaxation(error: Array, earlier: Array, omega: Array, tol: float) -> tuple[Array, Array]:
+    """The best factor by the rate at which errors fall, and how many sweeps it leaves to do.
+
+    With s^2 the rate of plain sweeps, one of factor w falls at rate l where
+    (l + w - 1)^2 = l w^2 s^2, and the best factor is 2 / (1 + sqrt(1 - s^2)) (Young 1971).
+    """
+    xp = array_namespace(error)
+    tiny = float(xp.finfo(error.dtype).smallest_normal)
+    rate = xp.exp(xp.log((error + tiny) / (earlier + tiny)) / (_SETTLE // 2))
+    rate = xp.clip(rate, 1e-3, 1 - 1e-9)
+    tells = rate > omega - 1
+    square = xp.where(tells, (rate + omega - 1) ** 2 / (rate * omega**2), 0.0)
+    best = 2 / (1 + xp.sqrt(1 - xp.clip(square, 0.0, 1 - 1e-12)))
+    best = xp.clip(xp.where(tells, best, omega), 1.0, _MOST_RELAXED)
+    decay = -xp.log(xp.clip(best - 1, 0.05, 1 - 1e-9))
+    left = xp.log(xp.clip(error / tol, 1.0, 1 / tiny)) / decay
+    return best, xp.where(error <= tol, 0.0 * left, left)
