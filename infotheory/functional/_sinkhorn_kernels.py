@@ -117,7 +117,8 @@ def kernel_for(
 ) -> DenseKernel:
     """A kernel at the potentials; truncated if asked for, or by None where few entries count."""
     can_be = isinstance(cost, np.ndarray) and cost.ndim == 2
-    if truncated is None and can_be and np.ptp(cost) > _CUTOFF * epsilon:
+    # Where the typical cost is within the cutoff, most entries count.
+    if truncated is None and can_be and cost.mean() - cost.min() > _CUTOFF * epsilon:
         truncated = np.mean(f[:, None] + g - cost > -_CUTOFF * epsilon) < _SPARSE
     kernel: DenseKernel = TruncatedKernel(cost) if truncated and can_be else DenseKernel(cost)
     kernel.absorb(f, g, epsilon)
