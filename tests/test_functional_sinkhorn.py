@@ -277,3 +277,60 @@ def test_what_cannot_be_is_said(changes, message):
     words = {"cost": cost, "a": a, "b": b, "epsilon": 0.1, **changes}
     with pytest.raises(ValueError, match=message):
         sinkhorn(words.pop("cost"), **words)
+
+
+# Gradients
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (6, 4)])
+@pytest.mark.parametrize("what", ["value", "cost", "plan", "potentials", "mutual_information"])
+def test_gradients(what, shape):
+    torch = pytest.importorskip("torch")
+    cost, a, b = (torch.tensor(v, requires_grad=True) for v in clouds(4, *shape))
+
+    def found(cost, log_a, log_b):
+        a, b = log_a.softmax(-1), log_b.softmax(-1)
+        return getattr(sinkhorn(cost, a, b, epsilon=0.4, tol=1e-13), what)
+
+    logs = (a.detach().log().requires_grad_(), b.detach().log().requires_grad_())
+    assert torch.autograd.gradcheck(found, (cost, *logs), atol=1e-6)
+
+
+def test_gradients_are_those_of_the_unrolled_sweeps():
+    torch = pytest.importorskip("torch")
+    cost, a, b = (torch.tensor(v, requires_grad=True) for v in clouds(5, 7, 5))
+    target = torch.linspace(-1, 1, 5, dtype=torch.float64)
+
+    def unrolled(cost, a, b):
+        g = torch.zeros_like(b)
+        for _ in range(400):
+            f = -0.3 * torch.logsumexp((g - cost) / 0.3 + b.log(), -1)
+            g = -0.3 * torch.logsumexp((f[:, None] - cost) / 0.3 + a.log()[:, None], 0)
+        plan = a[:, None] * b * torch.exp((f[:, None] + g - cost) / 0.3)
+        return a @ f + b @ g, plan
+
+    def gradients(value, plan):
+        loss = value + ((plan @ target) ** 2).sum()
+        return torch.autograd.grad(loss, (cost, a, b))
+
+    ours = sinkhorn(cost, a, b, epsilon=0.3, tol=1e-13)
+    for mine, theirs, weight in zip(
+        gradients(ours.value, ours.plan),
+        gradients(*unrolled(cost, a, b)),
+        (None, a, b),
+        strict=True,
+    ):
+        # Of weights only what keeps their sum is told by both.
+        centred = (lambda v: v) if weight is None else (lambda v: v - v.mean())
+        torch.testing.assert_close(centred(mine), centred(theirs), atol=1e-7, rtol=1e-6)
+
+
+def test_the_gradient_of_the_value_is_the_potential_for_unequal_weights():
+    torch = pytest.importorskip("torch")
+    cost, a, b = (torch.tensor(v) for v in clouds(6, 8, 9))
+    a.requires_grad_()
+    found = sinkhorn(cost, a, b, epsilon=0.2, tol=1e-12)
+    found.value.backward()
+    potential = found.dual[0]
+    # Weights are divided by their sum.
+    torch.testing.assert_close(a.grad, potential - (a.detach() @ potential), atol=1e-8, rtol=1e-6)

@@ -12,6 +12,7 @@ from array_api_compat import device
 from infotheory._xp import array_namespace, detached_numpy, safe_log
 from infotheory._xp._namespace import Array
 from infotheory.functional._sinkhorn_ascent import Ascent, Counts, Problem
+from infotheory.functional._sinkhorn_implicit import off_graph
 from infotheory.functional._sinkhorn_kernels import soft_minimum
 from infotheory.functional._sinkhorn_plan import EntropicPlan
 
@@ -64,8 +65,8 @@ def sinkhorn(
     Returns
     -------
     EntropicPlan
-        Potentials, and lazily ``plan``, ``cost``, ``value``, ``duality_gap``. Detached: no
-        gradient flows.
+        Lazily ``potentials``, ``plan``, ``cost``, ``value``, ``duality_gap`` and more. With Torch
+        gradients flow from them to cost and weights, though not through the steps of the solver.
 
     Raises
     ------
@@ -96,21 +97,14 @@ def sinkhorn(
     True
     """
     cost, a, b = _checked(cost, a, b, epsilon, tol, method)
+    problem = Problem(off_graph(cost), off_graph(a), off_graph(b))
     # Newton systems have the size of the first side.
-    if cost.shape[-2] > cost.shape[-1]:
+    turned = cost.shape[-2] > cost.shape[-1]
+    if turned:
         xp = array_namespace(cost)
-        f, g, error, counts = _solve(
-            Problem(xp.matrix_transpose(cost), b, a),
-            epsilon,
-            tol,
-            max_iter,
-            method,
-            None if init is None else _start(init)[1],
-        )
-        f, g = g, f
-    else:
-        start = None if init is None else _start(init)[0]
-        f, g, error, counts = _solve(Problem(cost, a, b), epsilon, tol, max_iter, method, start)
+        problem = Problem(xp.matrix_transpose(problem.cost), problem.b, problem.a)
+    start = None if init is None else off_graph(_start(init)[int(turned)])
+    f, g, error, counts = _solve(problem, epsilon, tol, max_iter, method, start)
     worst = float(np.max(detached_numpy(error)))
     notes = ()
     if not worst <= tol:
@@ -125,7 +119,7 @@ def sinkhorn(
         a,
         b,
         float(epsilon),
-        (f, g),
+        (g, f) if turned else (f, g),
         error,
         worst <= tol,
         counts.sweeps + counts.newton_steps,
@@ -134,7 +128,7 @@ def sinkhorn(
 
 
 def _start(init: Any) -> tuple[Array, Array]:
-    return init.potentials if isinstance(init, EntropicPlan) else init
+    return init.dual if isinstance(init, EntropicPlan) else init
 
 
 def _checked(
@@ -143,8 +137,6 @@ def _checked(
     xp = array_namespace(cost)
     if not xp.isdtype(cost.dtype, "real floating"):
         cost = xp.astype(cost, xp.float64)
-    if hasattr(cost, "detach"):
-        cost = cost.detach()
     if cost.ndim < 2:
         raise ValueError(f"cost must have two axes or more, got shape {tuple(cost.shape)}.")
     if not bool(xp.all(xp.isfinite(cost))):
@@ -167,7 +159,7 @@ def _checked(
 
 def _weights(name: str, w: Array, shape: tuple[int, ...], cost: Array) -> Array:
     xp = array_namespace(cost)
-    w = xp.astype(w.detach() if hasattr(w, "detach") else w, cost.dtype)
+    w = xp.astype(w, cost.dtype)
     if w.shape[-1:] != shape[-1:]:
         raise ValueError(
             f"{name} must have {shape[-1]} entries, one for each "

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from infotheory._xp import array_namespace, safe_log
 from infotheory._xp._namespace import Array
+from infotheory.functional._sinkhorn_implicit import implicit_potentials, off_graph
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,9 +22,8 @@ class EntropicPlan:
     cost_matrix : array of shape (..., n, m)
     a, b : arrays of shape (..., n), (..., m)
     epsilon : float
-    potentials : tuple of arrays of shape (..., n), (..., m)
-        f and g in units of the cost: the plan is
-        :math:`a_i b_j \exp((f_i + g_j - C_{ij}) / \epsilon)`.
+    dual : tuple of arrays of shape (..., n), (..., m)
+        The potentials f and g as numbers, off the graph of any gradient.
     marginal_error : array of shape (...)
         L1 distance of both marginals of the plan from a and b.
     converged : bool
@@ -52,16 +52,36 @@ class EntropicPlan:
     a: Array
     b: Array
     epsilon: float
-    potentials: tuple[Array, Array]
+    dual: tuple[Array, Array]
     marginal_error: Array
     converged: bool
     n_iter: int
     notes: tuple[str, ...] = ()
 
     @cached_property
+    def potentials(self) -> tuple[Array, Array]:
+        r"""f and g in units of the cost, with <a, f> = <b, g>.
+
+        The plan is :math:`a_i b_j \exp((f_i + g_j - C_{ij}) / \epsilon)`. With Torch they carry
+        the gradient with respect to cost and weights, by the implicit function theorem: of first
+        order only, at the price of a linear system of min(n, m) unknowns.
+        """
+        f, g = self.dual
+        if any(
+            getattr(part, "requires_grad", False) for part in (self.cost_matrix, self.a, self.b)
+        ):
+            f, g = implicit_potentials(self.cost_matrix, self.a, self.b, self.epsilon, self.dual)
+        xp = array_namespace(self.a)
+        excess = xp.sum(self.a * f, axis=-1) - xp.sum(self.b * g, axis=-1)
+        half = excess[..., None] / 2
+        return f - half, g + half
+
+    @cached_property
     def _log_density(self) -> Array:
         """ln P_ij / (a_i b_j)."""
-        f, g = self.potentials
+        return self._log_density_at(*self.potentials)
+
+    def _log_density_at(self, f: Array, g: Array) -> Array:
         return (f[..., :, None] + g[..., None, :] - self.cost_matrix) / self.epsilon
 
     @cached_property
@@ -78,26 +98,33 @@ class EntropicPlan:
 
     @cached_property
     def value(self) -> Array:
-        """The dual value, (...): at most the least regularised cost, and within `duality_gap`."""
+        """The dual value, (...): at most the least regularised cost, and within `duality_gap`.
+
+        With Torch its gradient is that of the envelope: the potentials for the weights, the plan
+        for the cost.
+        """
         xp = array_namespace(self.a)
-        f, g = self.potentials
-        f, g = xp.where(self.a > 0, f, 0.0), xp.where(self.b > 0, g, 0.0)
-        mass = xp.sum(self.plan, axis=(-2, -1))
+        f, g = self.dual
+        density = xp.exp(self._log_density_at(f, g))
+        mass = xp.sum(self.a[..., :, None] * density * self.b[..., None, :], axis=(-2, -1))
         linear = xp.sum(self.a * f, axis=-1) + xp.sum(self.b * g, axis=-1)
         return linear - self.epsilon * (mass - 1)
 
     @cached_property
     def rounded_plan(self) -> Array:
-        """A plan with exactly the marginals a and b near this one (Altschuler et al. 2017)."""
+        """A plan with exactly the marginals a and b near this one (Altschuler et al. 2017).
+
+        Off the graph of any gradient, as is `duality_gap`.
+        """
         xp = array_namespace(self.a)
-        rows = xp.sum(self.plan, axis=-1)
-        kept = xp.where(rows > self.a, self.a / xp.where(rows > 0, rows, 1.0), 1.0)
-        plan = self.plan * kept[..., :, None]
+        plan, a, b = (off_graph(part) for part in (self.plan, self.a, self.b))
+        rows = xp.sum(plan, axis=-1)
+        plan = plan * xp.where(rows > a, a / xp.where(rows > 0, rows, 1.0), 1.0)[..., :, None]
         columns = xp.sum(plan, axis=-2)
-        kept = xp.where(columns > self.b, self.b / xp.where(columns > 0, columns, 1.0), 1.0)
+        kept = xp.where(columns > b, b / xp.where(columns > 0, columns, 1.0), 1.0)
         plan = plan * kept[..., None, :]
-        lacking_a = xp.clip(self.a - xp.sum(plan, axis=-1), 0.0, None)
-        lacking_b = xp.clip(self.b - xp.sum(plan, axis=-2), 0.0, None)
+        lacking_a = xp.clip(a - xp.sum(plan, axis=-1), 0.0, None)
+        lacking_b = xp.clip(b - xp.sum(plan, axis=-2), 0.0, None)
         lacking = xp.sum(lacking_a, axis=-1)[..., None, None]
         share = lacking_a[..., :, None] / xp.where(lacking > 0, lacking, 1.0)
         return plan + share * lacking_b[..., None, :]
@@ -110,20 +137,19 @@ class EntropicPlan:
         :math:`\epsilon KL(\hat P \| P)`: a sum of terms that are never negative.
         """
         xp = array_namespace(self.a)
-        rounded = self.rounded_plan
-        product = self.a[..., :, None] * self.b[..., None, :]
+        rounded, plan = self.rounded_plan, off_graph(self.plan)
+        product = off_graph(self.a)[..., :, None] * off_graph(self.b)[..., None, :]
         some = rounded > 0
         density = rounded / xp.where(product > 0, product, 1.0)
-        log_ratio = safe_log(xp.where(some, density, 1.0)) - self._log_density
-        # x ln x - x + 1 for the ratio x of both plans, times P, without cancellation near 1.
-        terms = rounded * log_ratio + self.plan - rounded
-        terms = xp.where(some, terms, self.plan)
+        log_ratio = safe_log(xp.where(some, density, 1.0)) - off_graph(self._log_density)
+        # Each term is at least 0 but for rounding.
+        terms = xp.where(some, rounded * log_ratio + plan - rounded, plan)
         return self.epsilon * xp.sum(xp.clip(terms, 0.0, None), axis=(-2, -1))
 
     @property
     def primal_value(self) -> Array:
         """Regularised cost of :attr:`rounded_plan`, (...): at least the least one."""
-        return self.value + self.duality_gap
+        return off_graph(self.value) + self.duality_gap
 
     @cached_property
     def mutual_information(self) -> Array:
