@@ -126,8 +126,10 @@ from infotheory.functional._pmf_order import (
     tsallis_entropy,
 )
 from infotheory.functional._sinkhorn import sinkhorn
+from infotheory.functional._sinkhorn_divergence import sinkhorn_divergence
 from infotheory.functional._sinkhorn_plan import EntropicPlan
 from infotheory.functional._sparse_law import SparseLaw
+from infotheory.functional._transport_costs import transport_cost
 from infotheory.functional._transport_metrics import (
     bw2_uvp,
     conditional_bw2_uvp,
@@ -236,10 +238,12 @@ __all__ = [
     "score_entropy_divergence",
     "score_gap",
     "sinkhorn",
+    "sinkhorn_divergence",
     "smile",
     "spread_atoms",
     "subset_mask",
     "total_variation",
+    "transport_cost",
     "tsallis_divergence",
     "tsallis_entropy",
     "tuba",
