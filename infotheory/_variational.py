@@ -13,6 +13,7 @@ from infotheory._neural import CrossFit, NeuralMutualInformation, table_width
 from infotheory._reference import expected_shortfall
 from infotheory._resampling import Fold
 
+_LARGE_ERROR = 0.25  # nats
 # A correction below this many nats changes nothing that a note should mention.
 _WORTH_A_NOTE = 0.005
 _N_TURNS = 64
@@ -236,6 +237,11 @@ class VariationalMutualInformation(NeuralMutualInformation):
             notes.append(
                 f"The held-out value {bound:.3g} is below 0: the critics do worse than none on "
                 f"rows they did not see. More rows, fewer columns or smaller networks help."
+            )
+        if spread > _LARGE_ERROR and spread > 0.1 * abs(bound):
+            notes.append(
+                f"The standard error is {spread:.2g} nats: a few held-out rows decide the value, "
+                f"and it may be far off. More rows or steps help; InfoNCE and SMILE vary less."
             )
         notes += self._limits(bound, n, min(len(f.test) for f in folds))
         stack.offsets -= correction

@@ -54,6 +54,23 @@ def test_critics_that_do_worse_than_none(loss, monkeypatch):
     assert fitted.mutual_information_ == pytest.approx(-loss, abs=0.05)
 
 
+@pytest.mark.parametrize("is_heavy", [False, True])
+def test_a_value_that_few_rows_decide(is_heavy, monkeypatch):
+    """One row in ten with a far larger influence is a large standard error, which is said."""
+    pytest.importorskip("torch")
+    plain = DonskerVaradhan._influence
+
+    def influence(self, scores):
+        terms = plain(self, scores)
+        if is_heavy:
+            terms[::10] += 40.0
+        return terms
+
+    monkeypatch.setattr(DonskerVaradhan, "_influence", influence)
+    fitted = DonskerVaradhan(max_iter=2, **SMALL).fit(*independent())
+    assert has(fitted.notes_, "a few held-out rows decide the value") == is_heavy
+
+
 # The choice of networks.
 
 
