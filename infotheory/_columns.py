@@ -300,3 +300,9 @@ def not_numbers(name: str, j: int, found: str) -> ValueError:
         f"{name} must hold numbers, but column {j} holds {found}: could not convert it to float. "
         f"Encode the column as numbers, or treat it as labels with a discrete or mixed estimator."
     )
+
+
+def repeated_share(rows: np.ndarray) -> float:
+    """Share of the rows, or entries of a column, that equal another one exactly."""
+    _, counts = np.unique(rows, axis=0, return_counts=True)
+    return float(counts[counts > 1].sum() / counts.sum())

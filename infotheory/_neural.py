@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from infotheory._base import MutualInformationEstimator
+from infotheory._columns import repeated_share
 from infotheory._interrupts import Watch
 from infotheory._resampling import Fold, cross_fit_folds, local_random_state
 from infotheory._validation import Variable, describe, pairing_notes
@@ -416,9 +417,7 @@ def _on_copies(variables: Sequence[Variable], tables: Sequence[np.ndarray]) -> l
     """What is said of rows of real numbers that occur again, which networks learn by heart."""
     if not any(0 in v.n_symbols for v in variables):
         return []
-    rows = np.ascontiguousarray(np.hstack(tables))
-    _, sizes = np.unique(rows.view([("", rows.dtype)] * rows.shape[1]), return_counts=True)
-    again = float(sizes[sizes > 1].sum() / len(rows))
+    again = repeated_share(np.hstack(tables))
     if again < _MANY_COPIES:
         return []
     return [

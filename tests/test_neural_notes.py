@@ -98,10 +98,8 @@ def test_auto_takes_networks_where_neighbours_fall_short(monkeypatch):
 @pytest.mark.parametrize("has_torch", [True, False])
 def test_auto_says_why_there_are_no_networks(has_torch, monkeypatch):
     x, y, truth = many_columns()
-    if not has_torch:
-        monkeypatch.setattr(automatic, "find_spec", lambda name: None)
-    elif automatic.find_spec("torch") is None:
-        pytest.skip("torch is not installed")
+    # The choice only asks whether torch is there: nothing is trained in so little time.
+    monkeypatch.setattr(automatic, "find_spec", lambda name: object() if has_torch else None)
     seconds = 4 if has_torch else None
     e = mutual_information(x, y, max_seconds=seconds, confidence_level=None, random_state=0)
     assert type(e.estimator).__name__ == "GaussianMutualInformation"

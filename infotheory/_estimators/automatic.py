@@ -10,6 +10,7 @@ from scipy.special import digamma
 from sklearn.base import clone
 
 from infotheory._base import SHAPES, EntropyEstimator, check_instance, takes_variables
+from infotheory._columns import repeated_share
 from infotheory._estimators.composed import EntropySum
 from infotheory._estimators.conditional_density import CLUB, DoE, LeaveOneOutBound
 from infotheory._estimators.contrastive import FLO, InfoNCE
@@ -44,7 +45,7 @@ from infotheory.functional import gaussian_sample, gaussian_scores, ksg
 # Beyond this many columns in all, nearest neighbours lose most of the information.
 _MANY_COLUMNS = 10
 # Above this share of rows that repeat another one in every column the law may repeat them.
-_MANY_REPEATS = 0.05
+_MANY_REPEATS = 0.1
 _N_ROWS_COMPARED, _N_DRAWS_COMPARED = 1000, 20
 # Up to this many columns nearest neighbours are as good as networks, and much faster. Below so many
 # rows they are better, or, in many columns, at least no worse.
@@ -193,7 +194,7 @@ def choose_entropy(x: Variable, random_state: int) -> tuple[Any, str]:
         f"Chose NeighborsEntropy(ties='spread'): real numbers repeat as rounded ones do and are "
         f"spread between their neighbours ({_size(x)})."
     )
-    repeated = 1 - len(np.unique(x.values, axis=0)) / len(x)
+    repeated = repeated_share(x.values)
     if x.dim > 1 and repeated > _MANY_REPEATS:
         why += (
             f" {repeated:.0%} of the rows repeat another one exactly: if the law repeats rows, and "
@@ -381,18 +382,13 @@ def _are_rounded(variables: list[Variable]) -> bool:
         return False
     for v in variables:
         real = [c for c, size in zip(v.columns, v.n_symbols, strict=True) if not size]
-        if any(_repeated_share(c) < 0.05 for c in real):
+        if any(repeated_share(c) < 0.05 for c in real):
             return False
     joint = np.column_stack([c for v in variables for c in v.columns])
     _, sizes = np.unique(joint, axis=0, return_counts=True)
     sizes = sizes[sizes > 1]
     # The size of the group that a row is in; below some tens plug-in bias is large.
     return not len(sizes) or bool(np.median(np.repeat(sizes, sizes)) < 50)
-
-
-def _repeated_share(column: np.ndarray) -> float:
-    _, counts = np.unique(column, return_counts=True)
-    return float(counts[counts > 1].sum() / counts.sum())
 
 
 def choose_divergence(x: Variable, kind: str) -> tuple[Any, str]:

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from infotheory._base import DensityEstimator
+from infotheory._columns import repeated_share
 from infotheory._neural import NeuralMutualInformation, by_group, import_torch
 from infotheory._resampling import Fold, local_random_state
 from infotheory.functional import gaussian_log_density, log_det_bias, neighbors_log_density
@@ -20,7 +21,7 @@ _N_DRAWS, _N_DRAWS_NEW = 48, 128
 _FEW_ROWS = 500
 _N_NEIGHBORS = 10
 # Above this share rows repeat more often than a rounded column or two make them.
-_MANY_REPEATS = 0.05
+_MANY_REPEATS = 0.1
 # Beyond it signal or noise is nothing in float32.
 _MOST_LOG_SNR = 80
 # Ranks must tell this much more of the selection rows for each column, since raw margins are
@@ -200,7 +201,7 @@ class DiffusionEntropy(DensityEstimator):
             )
         scale = values.std(axis=0)
         self._scale = np.where(scale > 0, scale, 1.0)
-        repeated = 1 - len(np.unique(values, axis=0)) / len(values)
+        repeated = repeated_share(values)
         if repeated > _MANY_REPEATS:
             notes.append(
                 f"{repeated:.0%} of the rows repeat another one exactly: if the law repeats rows "
