@@ -1,4 +1,4 @@
-"""Three shapes of estimator: one sample, paired samples, two samples.
+"""Four shapes of estimator: one sample, paired samples, two samples, a sample and its target.
 
 The shapes hold no fields and compute nothing: they give every estimator of a shape the same
 checks, tags and attribute names, so that the doors, the intervals and the tests can work on any
@@ -11,7 +11,7 @@ import inspect
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import ClassifierTags
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,7 +22,7 @@ from infotheory._validation import (
     describe,
 )
 
-VALUE_ATTRIBUTES = ("entropy_", "mutual_information_", "divergence_", "cost_")
+VALUE_ATTRIBUTES = ("entropy_", "mutual_information_", "divergence_", "value_", "cost_")
 
 
 def last_step(estimator: Any) -> Any:
@@ -203,8 +203,38 @@ class DivergenceEstimator(_Shape):
         return x, in_q
 
 
+class TransportEstimator(TransformerMixin, _Shape):
+    """A source and a target sample: ``fit(X, y)``, y with any number of rows; ``transform(X)``."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.one_d_labels = False
+        tags.target_tags.two_d_labels = True
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _check_source_and_target(
+        self, X: Any, y: Any, *, same_columns: bool = True
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Both samples as float64 of shapes (n, d) and (m, d)."""
+        source = self._check_X(X)
+        target = describe(y, "y", discrete=False)
+        if same_columns and source.dim != target.dim:
+            raise ValueError(
+                f"y is the sample of the target and must have the {source.dim} columns of X, got "
+                f"{target.dim}. Rows of X and y need not pair, nor be equally many."
+            )
+        return source.values, target.values
+
+    def _check_rows(self, X: Any) -> np.ndarray:
+        """New rows of the source."""
+        return self._check_X(X, reset=False).values
+
+
 SHAPES: dict[str, type] = {
     "entropy": EntropyEstimator,
     "mutual_information": MutualInformationEstimator,
     "divergence": DivergenceEstimator,
+    "transport": TransportEstimator,
 }
