@@ -57,6 +57,12 @@ from infotheory.functional._dual_forms import (
     bound_row_influence,
     off_diagonal,
 )
+from infotheory.functional._elastic_costs import (
+    elastic_cost,
+    elastic_gradient,
+    elastic_map,
+    elastic_proximal,
+)
 from infotheory.functional._entropy_bounded import (
     EntropyBoundedChannel,
     entropy_bounded_information_maximization,
@@ -178,6 +184,10 @@ __all__ = [
     "discrete_mutual_information_jackknife",
     "discrete_mutual_information_standard_error",
     "donsker_varadhan",
+    "elastic_cost",
+    "elastic_gradient",
+    "elastic_map",
+    "elastic_proximal",
     "entropy",
     "entropy_bounded_information_maximization",
     "entropy_production_rate",
