@@ -49,6 +49,8 @@ _HOME = {
     "LeaveOneOutBound": "_estimators.conditional_density",
     "VariationalDivergence": "_estimators.variational_divergence",
     "WassersteinDependency": "_estimators.wasserstein_dependency",
+    "Sinkhorn": "_estimators.transport",
+    "SparseMonge": "_estimators.sparse_monge",
 }
 _SUBMODULES = ("datasets", "functional", "nn", "plotting", "testing")
 
@@ -77,6 +79,8 @@ if TYPE_CHECKING:
     )
     from infotheory._estimators.ksg import KSG, MixedKSG
     from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
+    from infotheory._estimators.sparse_monge import SparseMonge
+    from infotheory._estimators.transport import Sinkhorn
     from infotheory._estimators.variational import (
         MINE,
         NWJ,

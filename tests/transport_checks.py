@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import has_fit_parameter
 
 _REASON = (
     "the check passes one column of numbers or labels as y, where the sample of the target must "
@@ -36,11 +38,34 @@ _FEED_ONE_COLUMN = (
     "check_transformer_n_iter",
     "check_transformer_preserve_dtypes",
 )
+_OF_WEIGHTS = (
+    "check_all_zero_sample_weights_error",
+    "check_sample_weights_list",
+    "check_sample_weights_not_an_array",
+    "check_sample_weights_not_overwritten",
+    "check_sample_weights_pandas_series",
+    "check_sample_weights_shape",
+    "check_sample_weight_equivalence_on_dense_data",
+)
 
 
 def expected_failures(estimator: Any) -> dict[str, str]:
     """The checks that cannot pass, each with its reason."""
-    return dict.fromkeys(_FEED_ONE_COLUMN, f"{type(estimator).__name__}: {_REASON}")
+    checks = _FEED_ONE_COLUMN
+    if has_fit_parameter(estimator, "sample_weight"):
+        checks += _OF_WEIGHTS
+    return dict.fromkeys(checks, f"{type(estimator).__name__}: {_REASON}")
+
+
+def _as_target(X: Any, y: Any) -> Any:
+    if y is None:
+        return y
+    column, shape = np.asarray(y), np.asarray(X).shape
+    one = column.ndim == 1 or column.shape[1:] == (1,)
+    if not (one and len(shape) == 2 and column.dtype.kind in "biuf"):
+        return y
+    # Distinct columns, each of the target's length.
+    return np.tile(column.reshape(-1, 1).astype(float), (1, shape[1])) + 0.1 * np.arange(shape[1])
 
 
 def with_any_target(estimator_class: type) -> type:
@@ -49,24 +74,30 @@ def with_any_target(estimator_class: type) -> type:
     With it all checks run to their end, those of :func:`expected_failures` too.
     """
 
-    def fit(self: Any, X: Any, y: Any = None) -> Any:
-        if y is not None:
-            column = np.asarray(y)
-            one = column.ndim == 1 or column.shape[1:] == (1,)
-            shape = np.asarray(X).shape
-            if one and len(shape) == 2 and column.dtype.kind in "biuf":
-                y = np.tile(column.reshape(-1, 1).astype(float), (1, shape[1]))
-                # Distinct columns, each of the target's length.
-                y = y + 0.1 * np.arange(shape[1])
-        return estimator_class.fit(self, X, y)
+    @functools.wraps(estimator_class.fit)
+    def fit(self: Any, X: Any, y: Any = None, **words: Any) -> Any:
+        return estimator_class.fit(self, X, _as_target(X, y), **words)
 
+    members: dict[str, Any] = {"fit": fit, "__module__": __name__}
+    if hasattr(estimator_class, "score"):
+
+        def score(self: Any, X: Any, y: Any) -> float:
+            return estimator_class.score(self, X, _as_target(X, y))
+
+        members["score"] = score
     name = estimator_class.__name__
-    adapted = type(name, (estimator_class,), {"fit": fit, "__module__": __name__})
+    adapted = type(name, (estimator_class,), members)
     globals()[name] = adapted  # where pickle looks for it
     return adapted
 
 
 def expected_failures_with_any_target(estimator: Any) -> dict[str, str]:
-    """The one check that then still cannot pass."""
+    """The checks that then still cannot pass."""
     name = type(estimator).__name__
-    return {"check_dtype_object": f"{name}: y holds numbers, so it cannot complain about labels"}
+    reason = f"{name}: y holds numbers, so it cannot complain about labels"
+    failures = {"check_dtype_object": reason}
+    if has_fit_parameter(estimator, "sample_weight"):
+        failures["check_sample_weight_equivalence_on_dense_data"] = (
+            f"{name}: repeats rows of y too, whose weights are an argument of their own"
+        )
+    return failures

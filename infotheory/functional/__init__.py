@@ -63,6 +63,7 @@ from infotheory.functional._elastic_costs import (
     elastic_map,
     elastic_proximal,
 )
+from infotheory.functional._entropic_map import entropic_map, entropic_potential
 from infotheory.functional._entropy_bounded import (
     EntropyBoundedChannel,
     entropy_bounded_information_maximization,
@@ -188,6 +189,8 @@ __all__ = [
     "elastic_gradient",
     "elastic_map",
     "elastic_proximal",
+    "entropic_map",
+    "entropic_potential",
     "entropy",
     "entropy_bounded_information_maximization",
     "entropy_production_rate",
