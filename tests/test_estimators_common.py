@@ -23,6 +23,7 @@ from infotheory import (
     NeighborsDivergence,
     NeighborsEntropy,
 )
+from infotheory._base import TransportEstimator
 from infotheory.testing import (
     check_information_estimator,
     parametrize_with_information_checks,
@@ -157,6 +158,9 @@ def test_every_public_estimator_is_checked():
     public = {
         value
         for name in infotheory.__all__
-        if isinstance(value := getattr(infotheory, name), type) and hasattr(value, "fit")
+        if isinstance(value := getattr(infotheory, name), type)
+        and hasattr(value, "fit")
+        # Those have files of their own, with the checks that a target as y allows.
+        and not issubclass(value, TransportEstimator)
     }
     assert public == {type(estimator) for estimator in ESTIMATORS} | NETWORKS
