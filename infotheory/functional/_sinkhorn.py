@@ -108,11 +108,7 @@ def sinkhorn(
     worst = float(np.max(detached_numpy(error)))
     notes = ()
     if not worst <= tol:
-        notes = (
-            f"The marginals of the plan are off by {worst:.2g} (tol={tol:g}) after "
-            f"{counts.sweeps} sweeps and {counts.newton_steps} Newton steps: raise epsilon or "
-            f"max_iter, or start from the potentials of a larger epsilon (init).",
-        )
+        notes = (unconverged(worst, tol, counts),)
         warnings.warn(notes[0], RuntimeWarning, stacklevel=2)
     return EntropicPlan(
         cost,
@@ -128,7 +124,16 @@ def sinkhorn(
 
 
 def _start(init: Any) -> tuple[Array, Array]:
-    return init.dual if isinstance(init, EntropicPlan) else init
+    return getattr(init, "dual", init)
+
+
+def unconverged(error: float, tol: float, counts: Counts) -> str:
+    """What a solver says that stopped before its tolerance."""
+    return (
+        f"The marginals of the plan are off by {error:.2g} (tol={tol:g}) after "
+        f"{counts.sweeps} sweeps and {counts.newton_steps} Newton steps: raise epsilon or "
+        f"max_iter, or start from the potentials of a larger epsilon (init)."
+    )
 
 
 def _checked(
@@ -143,27 +148,36 @@ def _checked(
         raise ValueError(
             "cost must be finite. Replace what is missing, and forbidden pairs by a large cost."
         )
-    for name, value in (("epsilon", epsilon), ("tol", tol)):
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} must be positive and finite, got {value!r}.")
+    check_positive(epsilon=epsilon, tol=tol)
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
-    weights = []
-    for name, w, size in (("a", a, cost.shape[-2]), ("b", b, cost.shape[-1])):
-        if w is None:
-            shape = (*cost.shape[:-2], size)
-            w = xp.full(shape, 1 / size, dtype=cost.dtype, device=device(cost))
-        weights.append(_weights(name, w, (*cost.shape[:-2], size), cost))
-    return cost, weights[0], weights[1]
+    *some, n, m = cost.shape
+    return (
+        cost,
+        checked_weights("a", a, (*some, n), cost, "row of cost"),
+        checked_weights("b", b, (*some, m), cost, "column of cost"),
+    )
 
 
-def _weights(name: str, w: Array, shape: tuple[int, ...], cost: Array) -> Array:
-    xp = array_namespace(cost)
-    w = xp.astype(w, cost.dtype)
+def check_positive(**values: float) -> None:
+    """Raise for what is not positive and finite."""
+    for name, value in values.items():
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be positive and finite, got {value!r}.")
+
+
+def checked_weights(
+    name: str, w: Array | None, shape: tuple[int, ...], like: Array, each: str
+) -> Array:
+    """Weights with sum 1 in the dtype of an array, uniform if None; `each` is what has one."""
+    xp = array_namespace(like)
+    if w is None:
+        return xp.full(shape, 1 / shape[-1], dtype=like.dtype, device=device(like))
+    w = xp.astype(w, like.dtype)
     if w.shape[-1:] != shape[-1:]:
         raise ValueError(
-            f"{name} must have {shape[-1]} entries, one for each "
-            f"{'row' if name == 'a' else 'column'} of cost, got shape {tuple(w.shape)}."
+            f"{name} must have {shape[-1]} entries, one for each {each}, "
+            f"got shape {tuple(w.shape)}."
         )
     if not bool(xp.all(w >= 0)):
         raise ValueError(f"{name} must not be negative or missing, got {float(xp.min(w)):g}.")
