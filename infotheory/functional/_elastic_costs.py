@@ -7,6 +7,7 @@ gradient of h and the proximal map of tau, which is the gradient of the convex c
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from array_api_compat import device
 
@@ -60,10 +61,9 @@ def elastic_cost(
     [[26.5]]
     """
     xp = array_namespace(X, Y)
-    rows = _rows_at_once(Y)
     parts = [
-        _elastic(X[i : i + rows, None, :] - Y[None, :, :], regulariser, strength, k)
-        for i in range(0, X.shape[0], rows)
+        _elastic(x[:, None, :] - Y[None, :, :], regulariser, strength, k)
+        for x in _blocks_of_rows(X, Y)
     ]
     return xp.concat(parts, axis=0)
 
@@ -219,10 +219,8 @@ def elastic_map(
     """
     xp = array_namespace(X, Y)
     log_b = -math.log(Y.shape[0]) if b is None else safe_log(b)
-    rows = _rows_at_once(Y)
     parts = []
-    for i in range(0, X.shape[0], rows):
-        x = X[i : i + rows, :]
+    for x in _blocks_of_rows(X, Y):
         apart = x[:, None, :] - Y[None, :, :]
         cost = _elastic(apart, regulariser, strength, k)
         exponent = (potential - cost) / epsilon + log_b
@@ -234,8 +232,10 @@ def elastic_map(
     return xp.concat(parts, axis=0)
 
 
-def _rows_at_once(Y: Array) -> int:
-    return max(1, _BLOCK // (Y.shape[0] * Y.shape[1]))
+def _blocks_of_rows(X: Array, Y: Array) -> Iterator[Array]:
+    n, rows = X.shape[0], max(1, _BLOCK // (Y.shape[0] * Y.shape[1]))
+    for i in range(0, n, rows):
+        yield X[i : min(i + rows, n), :]
 
 
 def _check(regulariser: str) -> None:
