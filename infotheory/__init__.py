@@ -15,6 +15,8 @@ _HOME = {
     "mutual_information": "_functions",
     "conditional_mutual_information": "_functions",
     "divergence": "_divergence",
+    "transport": "_transport",
+    "TransportEstimate": "_transport_estimate",
     "mutual_information_matrix": "_matrix",
     "MutualInformationMatrix": "_matrix",
     "confidence_interval": "_inference",
@@ -94,6 +96,8 @@ if TYPE_CHECKING:
     from infotheory._functions import conditional_mutual_information, entropy, mutual_information
     from infotheory._inference import confidence_interval, permutation_test
     from infotheory._matrix import MutualInformationMatrix, mutual_information_matrix
+    from infotheory._transport import transport
+    from infotheory._transport_estimate import TransportEstimate
     from infotheory._validation import two_samples
 
 

@@ -19,7 +19,14 @@ NOT_DOCUMENTED = {"__version__", "datasets", "functional", "COUNT_METHODS", "xp"
 # Interfaces: members and a sentence; nothing is computed.
 PROTOCOLS = {"Distribution", "DivisibleDistribution", "JointLaw", "Transform"}
 # Bundles of results: their fields are the documentation, the maker has the rest.
-RECORDS = {"Estimate", "MutualInformationMatrix", "Jackknife", "CheckResult", "InformationCheck"}
+RECORDS = {
+    "Estimate",
+    "TransportEstimate",
+    "MutualInformationMatrix",
+    "Jackknife",
+    "CheckResult",
+    "InformationCheck",
+}
 
 # Nothing is estimated or evaluated, so that there is no source to name.
 WITHOUT_SOURCE = {

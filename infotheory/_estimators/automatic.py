@@ -30,6 +30,7 @@ from infotheory._estimators.gaussian import (
 )
 from infotheory._estimators.ksg import KSG, MixedKSG
 from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
+from infotheory._estimators.transport import Sinkhorn
 from infotheory._estimators.variational import (
     MINE,
     NWJ,
@@ -84,6 +85,9 @@ NAMES: dict[str, dict[str, Any]] = {
         "neighbors": NeighborsDivergence,
         "variational": VariationalDivergence,
         "diffusion": DiffusionDivergence,
+    },
+    "transport": {
+        "sinkhorn": Sinkhorn,
     },
 }
 
