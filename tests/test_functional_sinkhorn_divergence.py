@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from infotheory.functional import (
+    debiased_transport,
     gaussian_sinkhorn_divergence,
     sinkhorn,
     sinkhorn_divergence,
@@ -127,3 +128,35 @@ def test_coinciding_points_have_a_gradient():
     x = torch.zeros(3, 2, dtype=torch.float64, requires_grad=True)
     sinkhorn_divergence(x, x.detach() + 1, 0.5, cost="euclidean").backward()
     assert torch.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize("cost", ["half-sqeuclidean", "euclidean"])
+def test_potentials_are_the_first_variation(cost):
+    """Moving weight from one point to another gains the difference of its potentials."""
+    x, y = samples(3)
+    a, b = np.full(12, 1 / 12), np.full(15, 1 / 15)
+    options = {"cost": cost, "tol": 1e-11}
+    found = debiased_transport(x, y, 0.5, **options)
+    f, g = found.potentials
+    assert found.converged
+    assert f.mean() == pytest.approx(g.mean(), abs=1e-9)
+    step = 1e-5
+    for w, potential, name in ((a, f, "a"), (b, g, "b")):
+        moved = np.zeros_like(w)
+        moved[[0, 1]] = step, -step
+        up, down = (
+            float(sinkhorn_divergence(x, y, 0.5, **{name: v}, **options))
+            for v in (w + moved, w - moved)
+        )
+        assert (up - down) / (2 * step) == pytest.approx(potential[0] - potential[1], abs=1e-6)
+
+
+def test_a_plan_to_itself_with_points_without_weight():
+    x, _ = samples(4)
+    a = np.full(12, 1 / 11)
+    a[3] = 0.0
+    x[3] = 1e3
+    options = {"epsilon": 0.5, "tol": 1e-10}
+    whole = sinkhorn_divergence(x, x[::-1] + 1, a=a, b=a[::-1], **options)
+    kept = np.delete(x, 3, axis=0)
+    assert float(whole) == pytest.approx(float(sinkhorn_divergence(kept, kept + 1, **options)))

@@ -133,7 +133,11 @@ from infotheory.functional._pmf_order import (
     tsallis_entropy,
 )
 from infotheory.functional._sinkhorn import sinkhorn
-from infotheory.functional._sinkhorn_divergence import sinkhorn_divergence
+from infotheory.functional._sinkhorn_divergence import (
+    DebiasedTransport,
+    debiased_transport,
+    sinkhorn_divergence,
+)
 from infotheory.functional._sinkhorn_plan import EntropicPlan
 from infotheory.functional._sparse_law import SparseLaw
 from infotheory.functional._transport_costs import transport_cost
@@ -154,6 +158,7 @@ __all__ = [
     "COUNT_METHODS",
     "BottleneckCoupling",
     "Coupling",
+    "DebiasedTransport",
     "EntropicPlan",
     "EntropyBoundedChannel",
     "Jackknife",
@@ -174,6 +179,7 @@ __all__ = [
     "conditional_mutual_information",
     "coupling_entropy_bound",
     "cross_entropy",
+    "debiased_transport",
     "denoising_gap",
     "denoising_log_density",
     "difference_of_entropies",
