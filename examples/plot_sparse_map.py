@@ -50,8 +50,8 @@ print(f"{len(source)} rows to {len(target)} rows, {X.shape[1]} columns and as ma
 # Two maps
 # --------
 # ``strength`` is a length: a feature whose move is worth less than it stays exactly where it is.
-# At strength 0 the map is the usual entropic one. Epsilon is a fifth of the mean of half the squared
-# distance, more than the default; why, is below.
+# At strength 0 the map is the usual entropic one. Epsilon is a fifth of the mean of half the
+# squared distance, far more than by default; the table at the end shows why.
 
 
 def fit(split, strength, share=0.2, regulariser="l1"):
