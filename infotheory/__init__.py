@@ -52,6 +52,8 @@ _HOME = {
     "VariationalDivergence": "_estimators.variational_divergence",
     "WassersteinDependency": "_estimators.wasserstein_dependency",
     "Sinkhorn": "_estimators.transport",
+    "SinkhornDivergence": "_estimators.transport_divergence",
+    "WassersteinDivergence": "_estimators.transport_divergence",
     "SparseMonge": "_estimators.sparse_monge",
 }
 _SUBMODULES = ("datasets", "functional", "nn", "plotting", "testing")
@@ -83,6 +85,10 @@ if TYPE_CHECKING:
     from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
     from infotheory._estimators.sparse_monge import SparseMonge
     from infotheory._estimators.transport import Sinkhorn
+    from infotheory._estimators.transport_divergence import (
+        SinkhornDivergence,
+        WassersteinDivergence,
+    )
     from infotheory._estimators.variational import (
         MINE,
         NWJ,

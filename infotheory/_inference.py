@@ -407,9 +407,14 @@ def permutation_test(
             f"entropy is the same for every order of the rows. Test a mutual information or a "
             f"divergence."
         )
+    permuted = None
     if condition is None:
         left, right, observed = X, y, value
         shuffles = permutations(len(X), n_permutations, rng)
+        # Some estimators share work between the orders of the rows of y.
+        if hasattr(fitted, "_permuted"):
+            permuted = fitted._permuted()
+            observed = permuted(np.arange(len(X)))
     else:
         # Integers are numbers to an estimator that knows no labels, and so to its null.
         discrete = None if getattr(last_step(fitted), "_accepts_labels", True) else False
@@ -420,6 +425,8 @@ def permutation_test(
     def statistic(rows: np.ndarray) -> float:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if permuted is not None:
+                return permuted(rows)
             return fitted_value(_fit(fitted, left, take_rows(right, rows), condition))
 
     null = evaluate(

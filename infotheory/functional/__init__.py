@@ -69,6 +69,11 @@ from infotheory.functional._entropy_bounded import (
     entropy_bounded_information_maximization,
 )
 from infotheory.functional._entropy_production import entropy_production_rate
+from infotheory.functional._exact_transport import (
+    ExactPlan,
+    exact_transport,
+    wasserstein_distance,
+)
 from infotheory.functional._gaussian import (
     gaussian_cauchy_schwarz_divergence,
     gaussian_conditional_mutual_information,
@@ -161,6 +166,7 @@ __all__ = [
     "DebiasedTransport",
     "EntropicPlan",
     "EntropyBoundedChannel",
+    "ExactPlan",
     "Jackknife",
     "SparseLaw",
     "absorbing_transition",
@@ -200,6 +206,7 @@ __all__ = [
     "entropy",
     "entropy_bounded_information_maximization",
     "entropy_production_rate",
+    "exact_transport",
     "flo",
     "gaussian_bridge",
     "gaussian_cauchy_schwarz_divergence",
@@ -271,4 +278,5 @@ __all__ = [
     "uniform_rate",
     "uniform_transition",
     "wasserstein_bound",
+    "wasserstein_distance",
 ]
