@@ -139,8 +139,8 @@ def _scores(
 ) -> Iterator[tuple[Array, Array]]:
     """Log weights up to a constant a row, and the part of the cost that is that constant."""
     xp = array_namespace(X, Y)
-    m = Y.shape[-2]
-    step = max(1, _BLOCK // m)
+    n, step = X.shape[-2], max(1, _BLOCK // Y.shape[-2])
+    blocks = [slice(i, min(i + step, n)) for i in range(0, n, step)]
     log_b = safe_log(b)[..., None, :]
     squared = cost in ("half-sqeuclidean", "sqeuclidean") if isinstance(cost, str) else False
     if squared:
@@ -149,12 +149,12 @@ def _scores(
         y = Y - centre
         at_y = ((g - half * xp.sum(y * y, axis=-1)) / epsilon)[..., None, :] + log_b
         across = xp.matrix_transpose(y) * (2.0 * half / epsilon)
-        for start in range(0, max(X.shape[-2], 1), step):
-            x = X[..., start : start + step, :] - centre
+        for rows in blocks:
+            x = X[..., rows, :] - centre
             yield at_y + x @ across, half * xp.sum(x * x, axis=-1)
         return
-    for start in range(0, max(X.shape[-2], 1), step):
-        x = X[..., start : start + step, :]
+    for rows in blocks:
+        x = X[..., rows, :]
         costs = x if isinstance(cost, str) and cost == "precomputed" else transport_cost(x, Y, cost)
         # Of large costs only the differences matter.
         shared = xp.min(costs, axis=-1, keepdims=True)
