@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
 
 import numpy as np
 from array_api_compat import device
@@ -97,14 +96,8 @@ def sinkhorn(
     True
     """
     cost, a, b = _checked(cost, a, b, epsilon, tol, method)
-    problem = Problem(off_graph(cost), off_graph(a), off_graph(b))
-    # Newton systems have the size of the first side.
-    turned = cost.shape[-2] > cost.shape[-1]
-    if turned:
-        xp = array_namespace(cost)
-        problem = Problem(xp.matrix_transpose(problem.cost), problem.b, problem.a)
-    start = None if init is None else off_graph(_start(init)[int(turned)])
-    f, g, error, counts = _solve(problem, epsilon, tol, max_iter, method, start)
+    start = None if init is None else getattr(init, "dual", init)
+    f, g, error, counts = solved(cost, a, b, epsilon, tol, max_iter, method, start)
     worst = float(np.max(detached_numpy(error)))
     notes = ()
     if not worst <= tol:
@@ -115,7 +108,7 @@ def sinkhorn(
         a,
         b,
         float(epsilon),
-        (g, f) if turned else (f, g),
+        (f, g),
         error,
         worst <= tol,
         counts.sweeps + counts.newton_steps,
@@ -123,8 +116,26 @@ def sinkhorn(
     )
 
 
-def _start(init: Any) -> tuple[Array, Array]:
-    return getattr(init, "dual", init)
+def solved(
+    cost: Array,
+    a: Array,
+    b: Array,
+    epsilon: float,
+    tol: float,
+    max_iter: int,
+    method: str,
+    start: tuple[Array, Array] | None,
+) -> tuple[Array, Array, Array, Counts]:
+    """Potentials, the marginal error of their plan, and what it took, off the graph."""
+    problem = Problem(off_graph(cost), off_graph(a), off_graph(b))
+    # Newton systems have the size of the first side.
+    turned = cost.shape[-2] > cost.shape[-1]
+    if turned:
+        xp = array_namespace(cost)
+        problem = Problem(xp.matrix_transpose(problem.cost), problem.b, problem.a)
+    of_first = None if start is None else off_graph(start[int(turned)])
+    f, g, error, counts = _solve(problem, epsilon, tol, max_iter, method, of_first)
+    return (g, f, error, counts) if turned else (f, g, error, counts)
 
 
 def unconverged(error: float, tol: float, counts: Counts) -> str:
