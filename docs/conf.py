@@ -89,7 +89,15 @@ html_show_sourcelink = False
 # Pages without pages below them have nothing to show in a side bar.
 html_sidebars = {
     page: []
-    for page in ("choosing", "uncertainty", "neural", "extending", "benchmarks", "changelog")
+    for page in (
+        "choosing",
+        "uncertainty",
+        "neural",
+        "transport",
+        "extending",
+        "benchmarks",
+        "changelog",
+    )
 }
 html_copy_source = False
 html_theme_options = {
@@ -97,7 +105,7 @@ html_theme_options = {
     "navbar_align": "left",
     "navbar_persistent": ["search-button"],
     "navbar_end": ["theme-switcher"],
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 9,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
