@@ -11,7 +11,10 @@ from infotheory._estimators.automatic import choose_divergence, named, within_se
 from infotheory._resampling import local_random_state
 from infotheory._validation import Variable, check_seconds, describe, two_samples
 
-KINDS = ("kl", "reverse-kl", "jeffreys", "js", "chi2", "hellinger", "wasserstein")
+KINDS = (
+    *("kl", "reverse-kl", "jeffreys", "js", "chi2", "hellinger"),
+    *("sinkhorn", "wasserstein"),
+)
 
 
 def divergence(
@@ -19,6 +22,7 @@ def divergence(
     Q: Any,
     *,
     kind: str = "kl",
+    epsilon: float | None = None,
     discrete: Any = None,
     estimator: Any = "auto",
     base: float | None = None,
@@ -34,25 +38,32 @@ def divergence(
     ----------
     P : array-like or DataFrame of shape (n,) or (n, d)
     Q : array-like or DataFrame of shape (m,) or (m, d)
-    kind : {"kl", "reverse-kl", "jeffreys", "js", "chi2", "hellinger", "wasserstein"}
-        KL(P || Q), KL(Q || P), their sum, Jensen-Shannon with equal weights, Pearson's
-        chi-squared, the squared Hellinger distance, or the Wasserstein distance of order 1. The
-        last three need networks, and so Torch and real columns.
+    kind : str
+        "kl", "reverse-kl", "jeffreys", "js": KL(P || Q), KL(Q || P), their sum, and Jensen-Shannon
+        with equal weights. "chi2", "hellinger": Pearson's chi-squared and the squared Hellinger
+        distance, by networks, which need Torch. "sinkhorn": entropic transport of half the squared
+        distance, debiased. "wasserstein": the Wasserstein distance of order 1. All but the first
+        four need real columns.
+    epsilon : float, optional
+        Of kind "sinkhorn": strength of the regularisation, in units of the cost; None takes a
+        tenth of the spread of the costs.
     discrete : None, bool or sequence of bool
         Which columns are symbols; None goes by dtype, as in :func:`entropy`.
     estimator : str or estimator
-        "auto", "discrete", "gaussian", "neighbors", "variational", "diffusion" (the last two
-        networks), or an instance (whose own ``kind`` counts).
+        "auto", "discrete", "gaussian", "neighbors", "sinkhorn", "wasserstein" (an exact plan; POT
+        for several columns), "variational", "diffusion" (the last two networks), or an instance
+        (whose own ``kind`` counts).
     base : float, optional
-        Base of the logarithm: None for nats, 2 for bits; None for the last three kinds, which are
+        Base of the logarithm: None for nats, 2 for bits; None for the last four kinds, which are
         no logarithms.
     confidence_level : float or None
         Level of the interval; None for the bare number.
     n_permutations : int
         Number of permutations for a p-value of P = Q; 0 for none.
     max_seconds : float, optional
-        Time for training a network, for estimators that do; "auto" takes one for the last three
-        kinds. Results that ran into it depend on the machine.
+        Time for training a network, for estimators that do; "auto" takes one for "chi2",
+        "hellinger", and "wasserstein" of several columns and many rows. Results that ran into it
+        depend on the machine.
     n_jobs : int, optional
         Threads for resampling.
     random_state : int, RandomState or None
@@ -103,16 +114,22 @@ def divergence(
         notes = [why]
         if "max_seconds" in chosen.get_params():
             chosen.set_params(max_seconds=max_seconds)
-    elif isinstance(estimator, str):
-        chosen, notes = named("divergence", estimator, kind=kind), []
     else:
-        chosen, notes = named("divergence", estimator), []
+        chosen, notes = named("divergence", estimator, kind=kind), []
+        # What a name or an instance without that parameter estimates is its own.
         if isinstance(chosen, DivergenceEstimator) and kind not in ("kl", chosen.kind):
-            raise ValueError(
-                f"kind={kind!r} contradicts the estimator, whose own kind is "
-                f"{chosen.kind!r}. Set it there: "
-                f"{type(chosen).__name__}(kind={kind!r})."
+            can = "kind" in chosen.get_params()
+            advice = (
+                f"Set it there: {type(chosen).__name__}(kind={kind!r})."
+                if can
+                else "Leave kind out, or pass another estimator."
             )
+            raise ValueError(
+                f"kind={kind!r} contradicts the estimator, whose own kind is {chosen.kind!r}. "
+                f"{advice}"
+            )
+    if epsilon is not None:
+        _set_epsilon(chosen, epsilon, is_own=not isinstance(estimator, str))
     if not (isinstance(estimator, str) and estimator == "auto"):
         chosen = within_seconds("divergence", chosen, max_seconds)
     if isinstance(estimator, str) and "random_state" in chosen.get_params():
@@ -132,6 +149,21 @@ def divergence(
         n_jobs,
         random_state,
     )
+
+
+def _set_epsilon(chosen: Any, epsilon: float, *, is_own: bool) -> None:
+    """Give the chosen estimator its epsilon; raise where it has none, or is the user's own."""
+    if "epsilon" not in chosen.get_params():
+        raise ValueError(
+            f"epsilon is for kind='sinkhorn', got epsilon={epsilon!r} for "
+            f"{type(chosen).__name__}, which has none. Leave it out, or pass kind='sinkhorn'."
+        )
+    if is_own:
+        raise ValueError(
+            f"epsilon={epsilon!r} beside an estimator of one's own: set it there, "
+            f"{type(chosen).__name__}(epsilon={epsilon!r})."
+        )
+    chosen.set_params(epsilon=epsilon)
 
 
 def _check_same_kinds(p: Variable, q: Variable) -> None:

@@ -584,8 +584,8 @@ def test_units_of_the_functions_and_of_networks():
     units = {kind: VariationalDivergence(kind=kind).unit_ for kind in ("kl", "js", "hellinger")}
     assert units == {"kl": "nats", "js": "nats", "hellinger": "(no unit)"}
     assert VariationalDivergence(kind="wasserstein").unit_ == "column units"
-    for kind in ("chi2", "wasserstein"):
-        with pytest.raises(ValueError, match=rf"base must be None .*kind='{kind}'.*got 2"):
+    for kind, who in (("chi2", "kind='chi2'"), ("wasserstein", "WassersteinDivergence")):
+        with pytest.raises(ValueError, match=rf"base must be None .*{who}.*got 2"):
             divergence(X, Y, kind=kind, base=2)
 
 

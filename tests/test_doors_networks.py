@@ -118,7 +118,7 @@ def test_the_time_reaches_the_entropies_of_a_sum():
 
 def test_the_time_of_the_network_that_auto_takes():
     pytest.importorskip("torch")
-    e = divergence(X, Y, kind="wasserstein", max_seconds=0.2, random_state=0, **BARE)
+    e = divergence(X, Y, kind="hellinger", max_seconds=0.2, random_state=0, **BARE)
     assert e.estimator.max_seconds == 0.2
     small = MINE(hidden_layer_sizes=(4,), n_folds=2, n_ensemble=1, random_state=0)
     e = mutual_information(X, Y, estimator=small, max_seconds=0.01, **BARE)

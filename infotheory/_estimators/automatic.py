@@ -31,6 +31,7 @@ from infotheory._estimators.gaussian import (
 from infotheory._estimators.ksg import KSG, MixedKSG
 from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
 from infotheory._estimators.transport import Sinkhorn
+from infotheory._estimators.transport_divergence import SinkhornDivergence, WassersteinDivergence
 from infotheory._estimators.variational import (
     MINE,
     NWJ,
@@ -52,6 +53,8 @@ _N_ROWS_COMPARED, _N_DRAWS_COMPARED = 1000, 20
 # rows they are better, or, in many columns, at least no worse.
 _FEW_COLUMNS, _ROWS_FOR_NETWORKS, _ROWS_WITH_MANY_COLUMNS = 3, 1000, 200
 _SECONDS_FOR_NETWORKS, _FEWEST_SECONDS = 70.0, 5.0
+# Of both samples together: an exact plan takes about 3 s, its interval twice as much.
+_ROWS_OF_EXACT_PLANS = 5000
 
 NAMES: dict[str, dict[str, Any]] = {
     "entropy": {
@@ -83,6 +86,8 @@ NAMES: dict[str, dict[str, Any]] = {
         "discrete": DiscreteDivergence,
         "gaussian": GaussianDivergence,
         "neighbors": NeighborsDivergence,
+        "sinkhorn": SinkhornDivergence,
+        "wasserstein": WassersteinDivergence,
         "variational": VariationalDivergence,
         "diffusion": DiffusionDivergence,
     },
@@ -397,12 +402,17 @@ def _are_rounded(variables: list[Variable]) -> bool:
 
 def choose_divergence(x: Variable, kind: str) -> tuple[Any, str]:
     """A divergence estimator for the stacked samples, and why."""
-    only_critics = kind in ("chi2", "hellinger", "wasserstein")
-    if only_critics and np.any(x.is_label):
+    by_transport = kind in ("sinkhorn", "wasserstein")
+    only_critics = kind in ("chi2", "hellinger")
+    if (only_critics or by_transport) and np.any(x.is_label):
         raise ValueError(
             f"kind={kind!r} is built for real columns alone, and P and Q have labels or integers "
             f"({_size(x)}). Pass discrete=False to read integers as numbers, or take kind='js'."
         )
+    if kind == "sinkhorn":
+        return SinkhornDivergence(), f"Chose SinkhornDivergence: the estimator of it ({_size(x)})."
+    if kind == "wasserstein":
+        return _choose_wasserstein(x)
     if only_critics:
         why = f"Chose VariationalDivergence: the only estimator of {kind!r} ({_size(x)})."
         return VariationalDivergence(kind=kind), why
@@ -415,3 +425,20 @@ def choose_divergence(x: Variable, kind: str) -> tuple[Any, str]:
             "Pass discrete=True or False, or compare the columns separately."
         )
     return NeighborsDivergence(kind=kind), f"Chose NeighborsDivergence: continuous ({_size(x)})."
+
+
+def _choose_wasserstein(x: Variable) -> tuple[Any, str]:
+    """An exact plan where it is a matter of seconds, critics for more rows."""
+    size = _size(x)
+    if x.dim == 1 or (len(x) <= _ROWS_OF_EXACT_PLANS and find_spec("ot") is not None):
+        return WassersteinDivergence(), f"Chose WassersteinDivergence: an exact plan ({size})."
+    missing = len(x) <= _ROWS_OF_EXACT_PLANS
+    if find_spec("torch") is None and find_spec("ot") is not None:
+        return WassersteinDivergence(), (
+            f"Chose WassersteinDivergence: an exact plan, which takes minutes for so many rows; "
+            f"critics (torch) would be faster ({size})."
+        )
+    why = "POT, which has exact plans, is not installed" if missing else "too many for exact plans"
+    return VariationalDivergence(kind="wasserstein"), (
+        f"Chose VariationalDivergence: {why} ({size})."
+    )

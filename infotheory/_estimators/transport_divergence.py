@@ -37,6 +37,7 @@ _LEAST_RATIO = 1.5
 # Share of the bias in the standard error of a distance, whose bias is known less well.
 _BIAS_ERROR = 2 / 3
 _MANY_STANDARD_ERRORS = 2.0
+_TOL_OF_PERMUTATIONS = 1e-3
 
 _LAWS: dict[str, str | None] = {
     "translation": "exact",
@@ -226,6 +227,7 @@ class SinkhornDivergence(_TwoSamples):
         within_q: np.ndarray,
         epsilon: float,
         init: tuple[np.ndarray, np.ndarray] | None = None,
+        tol: float | None = None,
     ) -> DebiasedTransport:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
@@ -234,7 +236,7 @@ class SinkhornDivergence(_TwoSamples):
                 within_p,
                 within_q,
                 epsilon=epsilon,
-                tol=self.tol,
+                tol=self.tol if tol is None else tol,
                 max_iter=self.max_iter,
                 init=init,
             )
@@ -257,10 +259,12 @@ class SinkhornDivergence(_TwoSamples):
     def _permuted(self) -> Callable[[np.ndarray], float]:
         """The value with the labels in another order: costs are computed once.
 
-        The plans start from the pooled sample's plan to itself, which knows no labels.
+        Plans start from that of the pooled sample to itself, which knows no labels.
         """
         check_is_fitted(self)
         pooled, in_q = self._costs(self._rows, self._rows), self._in_q
+        # The value errs by the square of what the marginals do.
+        tol = max(self.tol, _TOL_OF_PERMUTATIONS)
         n = len(pooled)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
@@ -268,7 +272,7 @@ class SinkhornDivergence(_TwoSamples):
                 pooled,
                 np.full(n, 1 / n),
                 epsilon=self._chosen_epsilon(pooled),
-                tol=1e-3,
+                tol=tol,
                 max_iter=self.max_iter,
             ).dual[0]
 
@@ -277,7 +281,7 @@ class SinkhornDivergence(_TwoSamples):
             across, within_p, within_q = (pooled[np.ix_(s, t)] for s, t in ((p, q), (p, p), (q, q)))
             epsilon = self._chosen_epsilon(across)
             init = common[p], common[q]
-            return float(self._solved(across, within_p, within_q, epsilon, init).value)
+            return float(self._solved(across, within_p, within_q, epsilon, init, tol).value)
 
         return value
 
