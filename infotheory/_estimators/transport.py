@@ -206,7 +206,7 @@ class Sinkhorn(TransportEstimator):
         if named:
             _check_order(self, target)
         self._target_names = target.feature_names
-        self._source, self._plan = source, None
+        self._source, self._plan, self._dependence = source, None, None
         a = _weights(sample_weight, "sample_weight", len(source), "X")
         b = _weights(target_weight, "target_weight", len(self._target), "y")
         costs = self._costs(source)
@@ -446,7 +446,8 @@ class Sinkhorn(TransportEstimator):
         influences = list(self.potentials_)
         if self._spread_influence is not None:
             influences = [i + e for i, e in zip(influences, self._spread_influence, strict=True)]
-        variance = 0.0
+        # Where the bias is large it is known no better than to its own size.
+        variance = self._value_bias() ** 2
         for influence, w in zip(influences, self._weights, strict=True):
             size = float(w @ w)
             if size < 1:
@@ -456,11 +457,20 @@ class Sinkhorn(TransportEstimator):
     _bias_source = "the singular values of the plan"
 
     def _bias(self, rng: np.random.RandomState) -> float:
+        return self._value_bias()
+
+    def _value_bias(self) -> float:
         """By the plan itself, or by one between some of the rows where there are many."""
+        if self._dependence is None:
+            self._dependence = self._plan_dependence()
         a, b = self._weights
-        squares = float(a @ a + b @ b)
+        return self.epsilon_ / 2 * float(a @ a + b @ b) * self._dependence
+
+    def _plan_dependence(self) -> float:
+        a, b = self._weights
         if max(len(a), len(b)) <= _ROWS_OF_BIAS:
-            return self.epsilon_ / 2 * squares * plan_dependence(self.plan_, a, b)
+            return plan_dependence(self.plan_, a, b)
+        rng = np.random.default_rng(0)
         rows, columns = (np.sort(rng.permutation(len(w))[:_ROWS_OF_BIAS]) for w in (a, b))
         if _is_precomputed(self.cost):
             costs = self._source[np.ix_(rows, columns)]
@@ -470,7 +480,7 @@ class Sinkhorn(TransportEstimator):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             some = sinkhorn(costs, a, b, epsilon=self.epsilon_, tol=max(self.tol, 1e-3))
-        return self.epsilon_ / 2 * squares * plan_dependence(some.plan, a, b)
+        return plan_dependence(some.plan, a, b)
 
 
 def _check_order(estimator: Any, target: Variable) -> None:

@@ -1,0 +1,436 @@
+"""Sinkhorn: closed forms of normal laws, the laws of transport, intervals, and bad input."""
+
+from __future__ import annotations
+
+import math
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from transport_checks import (
+    expected_failures,
+    expected_failures_with_any_target,
+    with_any_target,
+)
+
+from infotheory import Sinkhorn, confidence_interval
+from infotheory.datasets import GaussianPair, Normal, random_gaussian_pair
+from infotheory.functional import sinkhorn, transport_cost
+
+PAIR = random_gaussian_pair(2, epsilon=1.0, random_state=0)
+
+
+@pytest.fixture
+def global_state_restored():
+    state = np.random.get_state(legacy=True)  # noqa: NPY002
+    yield
+    np.random.set_state(state)  # noqa: NPY002
+
+
+@pytest.mark.usefixtures("global_state_restored")
+@parametrize_with_checks([Sinkhorn()], expected_failed_checks=expected_failures)
+def test_sklearn_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.usefixtures("global_state_restored")
+@parametrize_with_checks(
+    [with_any_target(Sinkhorn)()], expected_failed_checks=expected_failures_with_any_target
+)
+def test_sklearn_contract_with_any_target(estimator, check):
+    check(estimator)
+
+
+def draws(pair=PAIR, n=200, m=150, seed=0):
+    rng = np.random.default_rng(seed)
+    return pair.source.sample(n, rng), pair.target.sample(m, rng)
+
+
+def clouds(n=40, m=30, d=2, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)), 2 + 0.5 * rng.normal(size=(m, d))
+
+
+def exact_potentials(pair):
+    """The potentials of the laws up to constants: from the density of the plan at one point."""
+
+    def of_x(X):
+        zero = np.zeros_like(X)
+        return pair.epsilon * pair.pointwise_mutual_information(X, zero) + (X**2).sum(1) / 2
+
+    def of_y(y):
+        zero = np.zeros_like(y)
+        return pair.epsilon * pair.pointwise_mutual_information(zero, y) + (y**2).sum(1) / 2
+
+    return of_x, of_y
+
+
+def mean_of_quadratic(f, law):
+    """Exact: points with the mean and the covariance of the law."""
+    away = math.sqrt(law.dim) * np.linalg.cholesky(law.covariance).T
+    return f(np.concatenate([law.mean + away, law.mean - away])).mean()
+
+
+def linear_part(pair, X, y):
+    """The first-order error of the value at these samples."""
+    of_x, of_y = exact_potentials(pair)
+    return (
+        of_x(X).mean()
+        - mean_of_quadratic(of_x, pair.source)
+        + of_y(y).mean()
+        - mean_of_quadratic(of_y, pair.target)
+    )
+
+
+@pytest.mark.parametrize("dim", [1, 3])
+def test_value_and_cost_of_normal_laws(dim):
+    pair = random_gaussian_pair(dim, epsilon=1.0, random_state=dim)
+    X, y = draws(pair, 1000, 800)
+    of_x, of_y = exact_potentials(pair)
+    model = Sinkhorn(epsilon=1.0).fit(X, y)
+    error = math.sqrt(of_x(X).var() / len(X) + of_y(y).var() / len(y))
+    assert model.value_ == pytest.approx(pair.value, abs=4 * error)
+    assert model.cost_ == pytest.approx(pair.cost, abs=4 * error)
+    # The standard error that the estimator gives is that of the exact potentials.
+    assert model._standard_error() == pytest.approx(error, rel=0.1)
+
+
+def test_the_bias_of_the_value_is_the_one_it_tells():
+    # What is left of the error of the value without its first-order part, on average.
+    pair = random_gaussian_pair(2, epsilon=0.5, random_state=0)
+    left, told = [], []
+    for seed in range(40):
+        X, y = draws(pair, 100, 150, seed)
+        model = Sinkhorn(epsilon=0.5, tol=1e-5).fit(X, y)
+        left.append(model.value_ - pair.value - linear_part(pair, X, y))
+        told.append(model._value_bias())
+    # 30 % for what is beyond the second order.
+    tolerance = 4 * np.std(left) / math.sqrt(len(left)) + 0.3 * np.mean(told)
+    assert np.mean(left) == pytest.approx(np.mean(told), abs=tolerance)
+    assert np.mean(left) > 4 * np.std(left) / math.sqrt(len(left))  # there is one
+
+
+def test_the_map_converges_to_the_conditional_mean():
+    # At a fixed epsilon the error of the map falls as the root of the number of rows.
+    new = PAIR.source.sample(300, 99)
+    exact = PAIR.conditional_mean(new)
+    error = {}
+    for n in (100, 900):
+        maps = [Sinkhorn(epsilon=1.0, tol=1e-4).fit(*draws(PAIR, n, n, s)) for s in range(5)]
+        error[n] = math.sqrt(np.mean([(f.transform(new) - exact) ** 2 for f in maps]))
+    assert 2 < error[100] / error[900] < 4.5
+    assert error[900] < 0.1 * exact.std()
+
+
+def test_fitted_rows_are_sent_where_the_plan_says():
+    X, y = clouds()
+    model = Sinkhorn(epsilon=0.3, tol=1e-12).fit(X, y)
+    P = model.plan_
+    np.testing.assert_allclose(P.sum(axis=1), 1 / 40, rtol=1e-10)
+    np.testing.assert_allclose(P.sum(axis=0), 1 / 30, rtol=1e-10)
+    np.testing.assert_allclose(model.transform(X), 40 * P @ y, rtol=1e-9)
+    np.testing.assert_allclose(model.inverse_transform(y), 30 * P.T @ X, rtol=1e-9)
+    costs = transport_cost(X, y)
+    assert model.cost_ == pytest.approx(np.sum(P * costs))
+    divergence = np.sum(P * np.log(P * 40 * 30))
+    assert model.value_ == pytest.approx(model.cost_ + 0.3 * divergence)
+    assert 0 <= model.duality_gap_ < 1e-9
+    f, g = model.potentials_
+    assert f.mean() == pytest.approx(g.mean())
+
+
+@pytest.mark.parametrize("cost", ["half-sqeuclidean", "sqeuclidean", "euclidean", "cosine"])
+def test_precomputed_and_callable_are_as_computed(cost):
+    X, y = clouds()
+    new = X[:5] + 0.1
+    named = Sinkhorn(cost=cost).fit(X, y)
+    own = Sinkhorn(cost=lambda X, Y: transport_cost(X, Y, cost)).fit(X, y)
+    known = Sinkhorn(cost="precomputed").fit(transport_cost(X, y, cost), y)
+    for other, rows in ((own, new), (known, transport_cost(new, y, cost))):
+        assert other.epsilon_ == pytest.approx(named.epsilon_)
+        assert other.value_ == pytest.approx(named.value_)
+        np.testing.assert_allclose(other.plan_, named.plan_, atol=1e-12)
+        np.testing.assert_allclose(other.transform(rows), named.transform(new), atol=1e-10)
+        np.testing.assert_array_equal(other.sample(rows, 0), named.sample(new, 0))
+    np.testing.assert_allclose(own.inverse_transform(y), named.inverse_transform(y), atol=1e-10)
+    assert own.score(new, y) == pytest.approx(named.score(new, y))
+    assert not hasattr(known, "score")
+    assert not hasattr(known, "inverse_transform")
+
+
+def test_a_cost_may_compare_rows_of_different_lengths():
+    X, y = clouds(d=3)
+    model = Sinkhorn(cost=lambda X, Y: np.abs(X[:, :1] - Y[:, 0])).fit(X, y[:, :1])
+    assert model.transform(X).shape == (40, 1)
+    assert model.inverse_transform(y[:, :1]).shape == (30, 3)
+
+
+@pytest.mark.parametrize("cost", ["half-sqeuclidean", "sqeuclidean"])
+def test_translation_and_scale(cost):
+    X, y = clouds()
+    plain = Sinkhorn(cost=cost, tol=1e-10).fit(X, y)
+    moved = Sinkhorn(cost=cost, tol=1e-10).fit(X + 50, y - 20)
+    scaled = Sinkhorn(cost=cost, tol=1e-10).fit(3 * X, 3 * y)
+    np.testing.assert_allclose(moved.plan_, plain.plan_, atol=1e-10)
+    np.testing.assert_allclose(moved.transform(X + 50), plain.transform(X) - 20, atol=1e-6)
+    np.testing.assert_allclose(scaled.transform(3 * X), 3 * plain.transform(X), atol=1e-6)
+    assert scaled.value_ == pytest.approx(9 * plain.value_)
+    unit = 0.5 if cost == "half-sqeuclidean" else 1.0
+    shift = 2 * unit * (70 * (X.mean(0) - y.mean(0)).sum() + 70**2)
+    assert moved.value_ == pytest.approx(plain.value_ + shift)
+
+
+def test_the_spread_of_half_squared_distances():
+    X, y = clouds(500, 400, 3)
+    model = Sinkhorn(epsilon=None).fit(X, y)
+    covariances = np.cov(X.T, ddof=0), np.cov(y.T, ddof=0)
+    assert model.epsilon_ == pytest.approx(0.1 * math.sqrt(np.trace(np.dot(*covariances))))
+
+
+def test_weights_are_repetitions():
+    X, y = clouds()
+    rng = np.random.default_rng(1)
+    a, b = rng.integers(0, 4, size=40), rng.integers(0, 4, size=30)
+    weighted = Sinkhorn(tol=1e-11).fit(X, y, sample_weight=a, target_weight=b)
+    repeated = Sinkhorn(tol=1e-11).fit(np.repeat(X, a, axis=0), np.repeat(y, b, axis=0))
+    for name in ("epsilon_", "value_", "cost_"):
+        assert getattr(weighted, name) == pytest.approx(getattr(repeated, name))
+    np.testing.assert_allclose(weighted.transform(X), repeated.transform(X), atol=1e-9)
+    np.testing.assert_allclose(weighted.plan_.sum(1), a / a.sum(), atol=1e-9)
+    assert set(map(tuple, weighted.sample(X, 0))) <= set(map(tuple, y[b > 0]))
+
+
+def test_draws_follow_the_plan():
+    X, y = clouds(20, 6)
+    model = Sinkhorn(epsilon=1.0, tol=1e-10).fit(X, y)
+    n = 5000
+    found = model.sample(np.repeat(X[:1], n, axis=0), random_state=0)
+    chances = model.plan_[0] * 20
+    counts = np.array([np.sum(np.all(found == row, axis=1)) for row in y])
+    assert counts.sum() == n
+    # Chi-squared with five degrees of freedom, 99.99 %.
+    assert np.sum((counts - n * chances) ** 2 / (n * chances)) < 25.7
+    np.testing.assert_array_equal(model.sample(X, 1), model.sample(X, 1))
+    assert not np.array_equal(model.sample(X, 1), model.sample(X, 2))
+    assert not np.array_equal(model.sample(X), model.sample(X))
+
+
+def test_points_far_away_stay_in_the_hull():
+    X, y = clouds()
+    model = Sinkhorn().fit(X, y)
+    far = model.transform(1e9 * np.array([[1.0, 0.0], [0.0, -1.0]]))
+    np.testing.assert_allclose(far, [y[np.argmax(y[:, 0])], y[np.argmin(y[:, 1])]])
+
+
+def test_score_is_a_lower_bound_that_knows_the_map():
+    X, y = draws(PAIR, 300, 300, 0)
+    held_out = draws(PAIR, 200, 250, 1)
+    model = Sinkhorn(epsilon=1.0).fit(X, y)
+    assert model.score(X, y) == pytest.approx(model.value_, abs=1e-5)
+    best = float(sinkhorn(transport_cost(*held_out), epsilon=1.0).value)
+    worse = Sinkhorn(epsilon=1.0).fit(X, 2 * y)
+    assert worse.score(*held_out) < model.score(*held_out) < best
+    assert model.score(*held_out) == pytest.approx(best, rel=0.05)
+
+
+def test_score_selects_in_a_search():
+    X, y = draws(PAIR, 100, 100)
+    model = Sinkhorn(epsilon=0.1, method="log", tol=1e-3)
+    search = GridSearchCV(model, {"max_iter": [1, 1000]}, cv=3)
+    with pytest.warns(ConvergenceWarning, match="marginals"):
+        search.fit(X, y)
+    assert search.best_params_["max_iter"] == 1000
+
+
+def test_interval_covers():
+    # A short form of the simulation whose figures the docstring states.
+    X, y = draws(PAIR, 300, 250)
+    e = confidence_interval(Sinkhorn(epsilon=1.0), X, y)
+    model = e.estimator
+    f, g = model.potentials_
+    assert e.standard_error == pytest.approx(
+        math.sqrt(f.var(ddof=1) / 300 + g.var(ddof=1) / 250 + e.bias**2), rel=1e-6
+    )
+    assert e.bias == model._value_bias() > 0
+    assert e.unit == "squared column units"
+    low, high = e.interval
+    assert low < PAIR.value < high
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("epsilon", [None, 0.5])
+def test_coverage(epsilon):
+    spread = math.sqrt(np.trace(PAIR.source.covariance @ PAIR.target.covariance))
+    truth = GaussianPair(PAIR.source, PAIR.target, epsilon or 0.1 * spread).value
+    covered = []
+    for seed in range(200):
+        X, y = draws(PAIR, 300, 300, seed)
+        model = Sinkhorn(epsilon=epsilon, tol=1e-4)
+        low, high = confidence_interval(model, X, y, method="analytic").interval
+        covered.append(low < truth < high)
+    # Three standard errors of a share of .9 among 200.
+    assert 0.836 < np.mean(covered) < 0.964
+
+
+def test_an_epsilon_that_was_chosen_moves_with_the_samples():
+    # The spread of the values over samples is told only if epsilon counts.
+    pair = GaussianPair(Normal(0.0), Normal(0.0, 4.0), 1.0)
+    values, told = [], []
+    for seed in range(60):
+        model = Sinkhorn(tol=1e-4).fit(*draws(pair, 100, 100, seed))
+        values.append(model.value_)
+        told.append(model._standard_error())
+    # The spread of 60 values is known to a tenth.
+    assert np.mean(told) == pytest.approx(np.std(values), rel=0.3)
+
+
+def test_many_rows_tell_their_bias_by_some(monkeypatch):
+    X, y = draws(PAIR, 400, 400)
+    model = Sinkhorn(epsilon=1.0).fit(X, y)
+    known = Sinkhorn(epsilon=1.0, cost="precomputed").fit(transport_cost(X, y), y)
+    whole = clone(model).fit(X, y)._value_bias()
+    monkeypatch.setattr("infotheory._estimators.transport._ROWS_OF_BIAS", 300)
+    for one in (model, known):
+        # Fewer rows find somewhat more dependence.
+        assert 0.9 * whole < one._value_bias() < 1.4 * whole
+
+
+def test_what_does_not_converge_says_so():
+    X, y = clouds()
+    with pytest.warns(ConvergenceWarning, match=r"raise epsilon.*max_iter.*warm_start"):
+        model = Sinkhorn(epsilon=0.05, max_iter=2, method="kernel").fit(X, y)
+    assert not model.converged_
+    assert model.marginal_error_ > 1e-6
+    assert "off by" in model.notes_[0]
+    assert model.duality_gap_ > 0
+
+
+def test_warm_start_goes_on():
+    X, y = clouds(60, 60)
+    model = Sinkhorn(epsilon=0.02, method="log", warm_start=True, tol=1e-3).fit(X, y)
+    first = model.n_iter_
+    assert model.fit(X, y).n_iter_ < first / 5
+    assert model.fit(X[:50], y).converged_  # other numbers of rows: from the start
+
+
+def test_a_plan_of_single_rows_is_told():
+    X, y = clouds(60, 60)
+    model = Sinkhorn(epsilon=1e-4).fit(X, y)
+    assert any("pairs single rows" in note for note in model.notes_)
+    assert Sinkhorn().fit(X, y).notes_ == ()
+
+
+@pytest.mark.parametrize("constant", [0.0, 1e6])
+def test_one_row_repeated(constant):
+    X, y = np.full((10, 2), constant), clouds()[1]
+    model = Sinkhorn().fit(X, y)
+    assert any("All plans cost the same" in note for note in model.notes_)
+    np.testing.assert_allclose(model.transform(X), np.tile(y.mean(0), (10, 1)), rtol=1e-4)
+
+
+def test_nothing_that_can_be_made_again_is_stored():
+    X, y = clouds(100, 100)
+    model = Sinkhorn().fit(X, y)
+    small = len(pickle.dumps(model))
+    plan = model.plan_
+    assert model.plan_ is plan
+    assert len(pickle.dumps(model)) == small < 8 * 100 * 100
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.plan_, plan)
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+    assert clone(model).get_params() == model.get_params()
+    assert not hasattr(clone(model), "plan_")
+    assert "Sinkhorn" in model._repr_html_()
+
+
+def test_in_a_pipeline():
+    X, y = clouds()
+    steps = make_pipeline(StandardScaler(), Sinkhorn(epsilon=0.1)).fit(X, y)
+    scaled = StandardScaler().fit_transform(X)
+    np.testing.assert_allclose(
+        steps.transform(X), Sinkhorn(epsilon=0.1).fit(scaled, y).transform(scaled)
+    )
+    assert steps.score(X, y) == pytest.approx(steps[-1].value_, abs=1e-5)
+    assert confidence_interval(steps, X, y).value == steps[-1].value_
+
+
+def test_frames_keep_the_names_of_the_target():
+    X, y = clouds()
+    source = pd.DataFrame(X, columns=["height", "weight"])
+    target = pd.DataFrame(y, columns=["tall", "heavy"])
+    model = Sinkhorn().set_output(transform="pandas").fit(source, target)
+    assert list(model.transform(source).columns) == ["tall", "heavy"]
+    assert list(model.feature_names_in_) == ["height", "weight"]
+    assert list(Sinkhorn().fit(X, y).get_feature_names_out()) == ["sinkhorn0", "sinkhorn1"]
+    with pytest.raises(ValueError, match=r"in the order of X, \['height', 'weight'\]"):
+        Sinkhorn().fit(source, source[["weight", "height"]])
+
+
+@pytest.mark.parametrize(
+    ("cost", "unit"),
+    [
+        ("half-sqeuclidean", "squared column units"),
+        ("euclidean", "column units"),
+        ("cosine", "(no unit)"),
+        ("precomputed", "cost units"),
+        (transport_cost, "cost units"),
+    ],
+)
+def test_unit(cost, unit):
+    assert Sinkhorn(cost=cost).unit_ == unit
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"epsilon": 0}, "'epsilon' parameter of Sinkhorn must be a float.*Got 0 instead"),
+        ({"epsilon": -1.0}, "Got -1.0 instead"),
+        ({"epsilon": math.nan}, "Got nan instead"),
+        ({"epsilon": math.inf}, "Got inf instead"),
+        ({"cost": "manhattan"}, "'cost' parameter"),
+        ({"tol": 0.0}, "'tol' parameter"),
+        ({"max_iter": 0}, "'max_iter' parameter"),
+        ({"method": "newtonian"}, "'method' parameter"),
+        ({"cost": lambda X, Y: X @ Y.T + np.nan}, "finite for all pairs"),
+        ({"cost": lambda X, Y: X}, r"all pairs, shape \(40, 30\)"),
+        ({"cost": "precomputed"}, "a column for each of the 30 rows of y"),
+    ],
+)
+def test_parameters_out_of_their_rule(words, message):
+    with pytest.raises(ValueError, match=message):
+        Sinkhorn(**words).fit(*clouds())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"sample_weight": np.ones(39)}, "sample_weight must have one entry for each of the 40"),
+        ({"target_weight": np.ones((30, 2))}, "30 rows of y, got 30 x 2"),
+        ({"sample_weight": -np.ones(40)}, "must not be negative"),
+        ({"target_weight": np.zeros(30)}, "zero for all rows"),
+        ({"sample_weight": np.full(40, np.nan)}, "sample_weight"),
+    ],
+)
+def test_weights_out_of_their_rule(words, message):
+    with pytest.raises(ValueError, match=message):
+        Sinkhorn().fit(*clouds(), **words)
+
+
+def test_samples_out_of_their_rule():
+    X, y = clouds()
+    with pytest.raises(ValueError, match="must have the 2 columns of X, got 1"):
+        Sinkhorn().fit(X, y[:, 0])
+    with pytest.raises(ValueError, match=r"y .*NaN"):
+        Sinkhorn().fit(X, np.where(y == y.max(), np.nan, y))
+    model = Sinkhorn().fit(X, y)
+    with pytest.raises(ValueError, match="features"):
+        model.transform(X[:, :1])
+    with pytest.raises(ValueError, match="2 columns of the target"):
+        model.inverse_transform(X[:, :1])
