@@ -249,8 +249,8 @@ class SinkhornDivergence(_TwoSamples):
 
         def statistic(rows: tuple[np.ndarray, ...]) -> float:
             x, y = p[rows[0]], q[rows[1]]
-            costs = (self._costs(s, t) for s, t in ((x, y), (x, x), (y, y)))
-            return float(self._solved(*costs, self.epsilon_).value)
+            across, of_x, of_y = (self._costs(s, t) for s, t in ((x, y), (x, x), (y, y)))
+            return float(self._solved(across, of_x, of_y, self.epsilon_).value)
 
         return halving_bias(
             self.divergence_, statistic, (len(p), len(q)), rng, least_ratio=_LEAST_RATIO

@@ -95,6 +95,7 @@ from infotheory.functional._gaussian_transport import (
     gaussian_wasserstein,
 )
 from infotheory.functional._ksg import ksg, ksg_pointwise
+from infotheory.functional._light_bridge import LightBridge
 from infotheory.functional._masked_diffusion import (
     masked_divergence,
     masked_gap,
@@ -137,6 +138,8 @@ from infotheory.functional._pmf_order import (
     tsallis_divergence,
     tsallis_entropy,
 )
+from infotheory.functional._point_costs import group_invariant_cost
+from infotheory.functional._point_plan import EntropicPointPlan
 from infotheory.functional._sinkhorn import sinkhorn
 from infotheory.functional._sinkhorn_divergence import (
     DebiasedTransport,
@@ -144,8 +147,13 @@ from infotheory.functional._sinkhorn_divergence import (
     sinkhorn_divergence,
 )
 from infotheory.functional._sinkhorn_plan import EntropicPlan
+from infotheory.functional._sinkhorn_points import sinkhorn_points
 from infotheory.functional._sparse_law import SparseLaw
 from infotheory.functional._transport_costs import transport_cost
+from infotheory.functional._transport_dependence import (
+    TransportDependence,
+    transport_dependence,
+)
 from infotheory.functional._transport_metrics import (
     bw2_uvp,
     conditional_bw2_uvp,
@@ -165,10 +173,13 @@ __all__ = [
     "Coupling",
     "DebiasedTransport",
     "EntropicPlan",
+    "EntropicPointPlan",
     "EntropyBoundedChannel",
     "ExactPlan",
     "Jackknife",
+    "LightBridge",
     "SparseLaw",
+    "TransportDependence",
     "absorbing_transition",
     "alpha_bound",
     "alpha_divergence",
@@ -224,6 +235,7 @@ __all__ = [
     "gaussian_sinkhorn_divergence",
     "gaussian_transport",
     "gaussian_wasserstein",
+    "group_invariant_cost",
     "hellinger_bound",
     "hellinger_divergence",
     "info_nce",
@@ -265,11 +277,13 @@ __all__ = [
     "score_gap",
     "sinkhorn",
     "sinkhorn_divergence",
+    "sinkhorn_points",
     "smile",
     "spread_atoms",
     "subset_mask",
     "total_variation",
     "transport_cost",
+    "transport_dependence",
     "tsallis_divergence",
     "tsallis_entropy",
     "tuba",

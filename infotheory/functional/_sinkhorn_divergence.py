@@ -195,8 +195,9 @@ def debiased_transport(
     >>> print(debiased_transport(X, Y, 0.1).potentials[0].round(2) + 0)
     [2. 0.]
     """
-    costs = (transport_cost(s, t, cost) for s, t in ((X, Y), (X, X), (Y, Y)))
-    return debiased(*costs, a, b, epsilon=epsilon, tol=tol, max_iter=max_iter)
+    across, within_x, within_y = (transport_cost(s, t, cost) for s, t in ((X, Y), (X, X), (Y, Y)))
+    options: dict[str, Any] = {"epsilon": epsilon, "tol": tol, "max_iter": max_iter}
+    return debiased(across, within_x, within_y, a, b, **options)
 
 
 def debiased(
