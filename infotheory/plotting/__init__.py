@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from infotheory.plotting._bridge import BridgeDisplay
+from infotheory.plotting._displacement import DisplacementDisplay
 from infotheory.plotting._estimates import EstimateDisplay
 from infotheory.plotting._matrix import MutualInformationMatrixDisplay
 from infotheory.plotting._self_consistency import SelfConsistencyDisplay
+from infotheory.plotting._transport import TransportPlanDisplay
 
-__all__ = ["EstimateDisplay", "MutualInformationMatrixDisplay", "SelfConsistencyDisplay"]
+__all__ = [
+    "BridgeDisplay",
+    "DisplacementDisplay",
+    "EstimateDisplay",
+    "MutualInformationMatrixDisplay",
+    "SelfConsistencyDisplay",
+    "TransportPlanDisplay",
+]
