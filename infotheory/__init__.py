@@ -49,11 +49,16 @@ _HOME = {
     "DoE": "_estimators.conditional_density",
     "CLUB": "_estimators.conditional_density",
     "LeaveOneOutBound": "_estimators.conditional_density",
+    "LightSB": "_estimators.light_bridge",
+    "SinkhornBridge": "_estimators.sinkhorn_bridge",
     "VariationalDivergence": "_estimators.variational_divergence",
+    "ENOT": "_estimators.entropic_neural",
+    "EgEOT": "_estimators.energy_transport",
     "WassersteinDependency": "_estimators.wasserstein_dependency",
     "Sinkhorn": "_estimators.transport",
     "SinkhornDivergence": "_estimators.transport_divergence",
     "WassersteinDivergence": "_estimators.transport_divergence",
+    "SemiDiscrete": "_estimators.semi_discrete",
     "SparseMonge": "_estimators.sparse_monge",
 }
 _SUBMODULES = ("datasets", "functional", "nn", "plotting", "testing")
@@ -76,13 +81,18 @@ if TYPE_CHECKING:
         DiscreteMutualInformation,
     )
     from infotheory._estimators.discrete_diffusion import InfoSEDD
+    from infotheory._estimators.energy_transport import EgEOT
+    from infotheory._estimators.entropic_neural import ENOT
     from infotheory._estimators.gaussian import (
         GaussianDivergence,
         GaussianEntropy,
         GaussianMutualInformation,
     )
     from infotheory._estimators.ksg import KSG, MixedKSG
+    from infotheory._estimators.light_bridge import LightSB
     from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
+    from infotheory._estimators.sinkhorn_bridge import SinkhornBridge
+    from infotheory._estimators.semi_discrete import SemiDiscrete
     from infotheory._estimators.sparse_monge import SparseMonge
     from infotheory._estimators.transport import Sinkhorn
     from infotheory._estimators.transport_divergence import (

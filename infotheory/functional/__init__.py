@@ -140,7 +140,14 @@ from infotheory.functional._pmf_order import (
 )
 from infotheory.functional._point_costs import group_invariant_cost
 from infotheory.functional._point_plan import EntropicPointPlan
+from infotheory.functional._semi_discrete import (
+    SemiDiscretePotential,
+    laguerre_cells,
+    semi_discrete,
+    semi_discrete_dual,
+)
 from infotheory.functional._sinkhorn import sinkhorn
+from infotheory.functional._sinkhorn_bridge import entropic_drift
 from infotheory.functional._sinkhorn_divergence import (
     DebiasedTransport,
     debiased_transport,
@@ -178,6 +185,7 @@ __all__ = [
     "ExactPlan",
     "Jackknife",
     "LightBridge",
+    "SemiDiscretePotential",
     "SparseLaw",
     "TransportDependence",
     "absorbing_transition",
@@ -212,6 +220,7 @@ __all__ = [
     "elastic_gradient",
     "elastic_map",
     "elastic_proximal",
+    "entropic_drift",
     "entropic_map",
     "entropic_potential",
     "entropy",
@@ -246,6 +255,7 @@ __all__ = [
     "kl_divergence",
     "ksg",
     "ksg_pointwise",
+    "laguerre_cells",
     "leave_one_out",
     "log_det_bias",
     "log_snr_quantile",
@@ -275,6 +285,8 @@ __all__ = [
     "score_entropy",
     "score_entropy_divergence",
     "score_gap",
+    "semi_discrete",
+    "semi_discrete_dual",
     "sinkhorn",
     "sinkhorn_divergence",
     "sinkhorn_points",
