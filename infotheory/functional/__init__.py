@@ -140,6 +140,7 @@ from infotheory.functional._pmf_order import (
 )
 from infotheory.functional._point_costs import group_invariant_cost
 from infotheory.functional._point_plan import EntropicPointPlan
+from infotheory.functional._rate_distortion import RateDistortion, rate_distortion
 from infotheory.functional._semi_discrete import (
     SemiDiscretePotential,
     laguerre_cells,
@@ -185,6 +186,7 @@ __all__ = [
     "ExactPlan",
     "Jackknife",
     "LightBridge",
+    "RateDistortion",
     "SemiDiscretePotential",
     "SparseLaw",
     "TransportDependence",
@@ -278,6 +280,7 @@ __all__ = [
     "neighbors_log_ratio",
     "nwj",
     "off_diagonal",
+    "rate_distortion",
     "reference_gap",
     "renyi_divergence",
     "renyi_entropy",

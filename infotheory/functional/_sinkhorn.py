@@ -19,8 +19,8 @@ METHODS = ("auto", "log", "kernel", "truncated", "newton")
 _FACTOR = 4.0  # between the epsilons of the path
 _STAGE_TOL = 0.1  # marginal error at which the path goes on
 _FIRST_SHARE = 0.02  # of the range of costs, from which no path is needed
-_LARGEST_SYSTEM = 4096  # rows of a Newton system, which is held as a dense matrix
 _NEWTON_STEPS = 60
+_MOST_LEFT = 25.0  # sweeps foreseen, above which a handful of Newton steps is the shorter way
 _WEIGHT_TOLERANCE = 1e-6
 
 
@@ -80,10 +80,13 @@ def sinkhorn(
 
     Notes
     -----
-    A sweep costs O(n m), a Newton step O(min(n, m)^2 max(n, m)), memory O(n m) for a few arrays.
-    The dual value never falls along the way. Sources: Cuturi (2013), arXiv:1306.0895; Schmitzer
-    (2019), arXiv:1610.06519, of absorption; Thibault et al. (2021), arXiv:1711.01851, of
-    over-relaxation; Brauer et al. (2017), arXiv:1710.06635, of Newton steps.
+    A sweep costs O(n m), memory O(n m) for a few arrays. A Newton step is solved for at once on at
+    most 400 points of the smaller side, in O(min(n, m)^2 max(n, m)), and otherwise by conjugate
+    gradients with products of the entries that count. The dual value never falls along the way.
+    Sources: Cuturi (2013), arXiv:1306.0895; Schmitzer (2019), arXiv:1610.06519, of absorption;
+    Thibault et al. (2021), arXiv:1711.01851, of over-relaxation; Brauer et al. (2017),
+    arXiv:1710.06635, of Newton steps; Kemertas et al. (2025), arXiv:2504.02067, of conjugate
+    gradients on a damped system.
 
     Examples
     --------
@@ -111,7 +114,7 @@ def sinkhorn(
         (f, g),
         error,
         worst <= tol,
-        counts.sweeps + counts.newton_steps,
+        counts.in_all,
         notes,
     )
 
@@ -150,15 +153,7 @@ def unconverged(error: float, tol: float, counts: Counts) -> str:
 def _checked(
     cost: Array, a: Array | None, b: Array | None, epsilon: float, tol: float, method: str
 ) -> tuple[Array, Array, Array]:
-    xp = array_namespace(cost)
-    if not xp.isdtype(cost.dtype, "real floating"):
-        cost = xp.astype(cost, xp.float64)
-    if cost.ndim < 2:
-        raise ValueError(f"cost must have two axes or more, got shape {tuple(cost.shape)}.")
-    if not bool(xp.all(xp.isfinite(cost))):
-        raise ValueError(
-            "cost must be finite. Replace what is missing, and forbidden pairs by a large cost."
-        )
+    cost = checked_cost(cost)
     check_positive(epsilon=epsilon, tol=tol)
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
@@ -168,6 +163,20 @@ def _checked(
         checked_weights("a", a, (*some, n), cost, "row of cost"),
         checked_weights("b", b, (*some, m), cost, "column of cost"),
     )
+
+
+def checked_cost(cost: Array) -> Array:
+    """Finite costs of floats, of two axes or more."""
+    xp = array_namespace(cost)
+    if not xp.isdtype(cost.dtype, "real floating"):
+        cost = xp.astype(cost, xp.float64)
+    if cost.ndim < 2:
+        raise ValueError(f"cost must have two axes or more, got shape {tuple(cost.shape)}.")
+    if not bool(xp.all(xp.isfinite(cost))):
+        raise ValueError(
+            "cost must be finite. Replace what is missing, and forbidden pairs by a large cost."
+        )
+    return cost
 
 
 def check_positive(**values: float) -> None:
@@ -208,9 +217,7 @@ def _solve(
     f = xp.zeros_like(problem.a) if start is None else start
     if method == "log":
         return _in_logs(problem, epsilon, tol, max_iter, f)
-    n = problem.cost.shape[-2]
-    # A Newton step costs about n / 40 sweeps; a handful of them ends the ascent.
-    most_left = math.inf if method == "kernel" or n > _LARGEST_SYSTEM else n / 10 + 40
+    most_left = math.inf if method == "kernel" else _MOST_LEFT
     if method == "newton":
         most_left = 0.0
     counts = Counts()
@@ -220,25 +227,29 @@ def _solve(
         while path[-1] * _FACTOR < _FIRST_SHARE * spread:
             path.append(path[-1] * _FACTOR)
     path.reverse()
-    seen: list[tuple[float, Array]] = []
+    seen: list[tuple[float, Array, Array]] = []
     truncated = {"truncated": True, "auto": None}.get(method, False)
-    g = error = None
+    g = error = near = None
     for at, level in enumerate(path):
         is_last = at == len(path) - 1
         if len(seen) > 1:
             # Potentials are smooth in epsilon: go on along the line through the last two.
-            (e1, f1), (e2, f2) = seen[-2:]
-            f = f2 + (level - e2) / (e1 - e2) * (f1 - f2)
-        ascent = Ascent(problem, level, f, truncated, counts)
+            (e1, f1, g1), (e2, f2, g2) = seen[-2:]
+            onward = (level - e2) / (e1 - e2)
+            f, near = f2 + onward * (f1 - f2), g2 + onward * (g1 - g2)
+        ascent = Ascent(problem, level, f, truncated, counts, near)
         goal = tol if is_last else _STAGE_TOL
-        left = max_iter - counts.sweeps
-        error = ascent.climb(goal, 1 if method == "newton" else left, most_sweeps_left=most_left)
+        left = max_iter - counts.in_all
+        error = ascent.climb(
+            goal, min(left, 1) if method == "newton" else left, most_sweeps_left=most_left
+        )
         if not bool(xp.all(error <= goal)) and not math.isinf(most_left):
-            error = ascent.newton(goal, _NEWTON_STEPS)
+            # Each step brings a sweep with it.
+            error = ascent.newton(goal, min(_NEWTON_STEPS, (max_iter - counts.in_all) // 2))
             if not bool(xp.all(error <= goal)):
-                error = ascent.climb(goal, max_iter - counts.sweeps, most_sweeps_left=math.inf)
+                error = ascent.climb(goal, max_iter - counts.in_all, most_sweeps_left=math.inf)
         f, g = ascent.potentials()
-        seen.append((level, f))
+        seen.append((level, f, g))
     # Points without weight have the potentials of the update that would be theirs.
     if not bool(xp.all(problem.a > 0)):
         theirs = soft_minimum(problem.cost, g, safe_log(problem.b), epsilon, -1)

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from array_api_compat import device
+import numpy as np
 
 from infotheory._xp import array_namespace, safe_log
 from infotheory._xp._namespace import Array
 from infotheory.functional._sinkhorn_kernels import DenseKernel, kernel_for, soft_minimum
+from infotheory.functional._sinkhorn_newton import newton_step
 
 _SETTLE = 10  # sweeps between two readings of the rate of convergence
 _MOST_RELAXED = 1.999
 _SAFE_REACHES = 3.5  # of a kernel, of 8 that exp can hold
 _ARMIJO, _LEAST_STEP = 1e-4, 2.0**-30
-_RIDGE = 1e-13  # of the Newton system, whose diagonal is near 1
+_CLIPPED_SHARE = 0.1  # of the slope of a whole step, from which one with its tips cut is better
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Counts:
     newton_steps: int = 0
     absorptions: int = 0
 
+    @property
+    def in_all(self) -> int:
+        """Sweeps and Newton steps."""
+        return self.sweeps + self.newton_steps
+
 
 @dataclass
 class Ascent:
@@ -49,6 +55,7 @@ class Ascent:
     f: Array
     truncated: bool | None = None
     counts: Counts = field(default_factory=Counts)
+    near: Array | None = None  # what g may be, to be spared sums of logs at the start
 
     def __post_init__(self) -> None:
         p, xp = self.problem, array_namespace(self.problem.cost)
@@ -62,8 +69,14 @@ class Ascent:
             self._hold()
             self._make_columns_exact()
             self._absorb_if_far()
-        else:
+        elif self.near is None:
             self.update_in_logs((1,))
+        else:
+            self.g = self.near
+            with np.errstate(over="ignore"):
+                self._hold()
+                self._make_columns_exact((1,))
+            self._absorb_if_far()
 
     def _hold(self) -> None:
         """A kernel at f and g."""
@@ -139,13 +152,13 @@ class Ascent:
         self.log_v = self.log_v + self._relaxed(columns, p.b, omega)
         self._absorb_if_far()
 
-    def _make_columns_exact(self) -> None:
+    def _make_columns_exact(self, else_in_logs: tuple[int, ...] = (1, 0, 1)) -> None:
         columns = self.columns()
         if self._are_in_range(columns):
             self.log_v = self.log_v - self.xp.log(columns)
         else:
             self.f, self.g = self.potentials()
-            self.update_in_logs()
+            self.update_in_logs(else_in_logs)
 
     def _are_in_range(self, sums: Array) -> bool:
         return bool(self.xp.all(self.xp.isfinite(sums) & (sums > 0)))
@@ -178,15 +191,9 @@ class Ascent:
         return self.error(self.rows())
 
     def newton(self, tol: float, max_steps: int) -> Array:
-        """Damped Newton steps on f with g exact, until the error is at most `tol`.
-
-        The system is (diag(r) - M M^T) s = sqrt(a) (1 - r) for s = sqrt(a) df / eps, where
-        M = diag(sqrt(a)) K diag(sqrt(b)) with all potentials in K: a graph Laplacian whose null
-        vector is sqrt(a).
-        """
+        """Damped Newton steps on f with g exact, until the error is at most `tol`."""
         p, xp = self.problem, self.xp
         root_a, root_b = xp.sqrt(p.a), xp.sqrt(p.b)
-        eye = xp.eye(p.a.shape[-1], dtype=p.a.dtype, device=device(p.a))
         self._make_columns_exact()
         for _ in range(max_steps):
             rows = self.rows()
@@ -194,38 +201,61 @@ class Ascent:
             if bool(xp.all(error <= tol)):
                 break
             self.counts.newton_steps += 1
-            gram = self.kernel.gram(root_a * xp.exp(self.log_u), root_b * xp.exp(self.log_v))
-            system = (rows + _RIDGE)[..., :, None] * eye - gram
-            system = system + root_a[..., :, None] * root_a[..., None, :]
-            right = root_a * (1 - rows)
-            step = xp.linalg.solve(system, right[..., None])[..., 0]
-            step = xp.where(p.a > 0, step / xp.where(p.a > 0, root_a, 1.0), 0.0)
-            self._move(step, xp.sum(p.a * (1 - rows) * step, axis=-1))
+            scalings = root_a * xp.exp(self.log_u), root_b * xp.exp(self.log_v)
+            step = newton_step(self.kernel, scalings, p.a, rows, error)
+            self._move(step, p.a * (1 - rows))
             self.sweep(self.rows(), xp.ones_like(error)[..., None])
         rows = self.rows()
         return self.error(rows)
 
-    def _move(self, step: Array, slope: Array) -> None:
-        """Along a step of log scalings, halved until the dual with exact columns rises enough."""
+    def _within_reach(self, step: Array, gradient: Array) -> Array:
+        """A step that the kernel can hold: the tips cut off, or all shorter where that is uphill.
+
+        A few points nearly cut off from all others have steps of hundreds of logs; they should
+        not hold up the rest.
+        """
+        xp, reach = self.xp, self.kernel.reach
+        longest = xp.max(xp.abs(step), axis=-1, keepdims=True)
+        shorter = step * xp.clip(reach / xp.clip(longest, 1e-30, None), None, 1.0)
+        clipped = xp.clip(step, -reach, reach)
+        slopes = [xp.sum(gradient * s, axis=-1, keepdims=True) for s in (shorter, clipped)]
+        return xp.where(slopes[1] >= _CLIPPED_SHARE * slopes[0], clipped, shorter)
+
+    def _move(self, step: Array, gradient: Array) -> None:
+        """Along a step of log scalings, as far as the dual with exact columns rises well.
+
+        Halved until it does, and doubled as long as it rises more: masses that are too large by
+        a factor e^t take t steps of Newton, each of length 1.
+        """
         p, xp = self.problem, self.xp
-        longest = xp.max(xp.abs(step), axis=-1)
-        length = xp.minimum(
-            xp.ones_like(longest), self.kernel.reach / xp.clip(longest, 1e-30, None)
-        )
-        start = self.log_u
-        before = self.log_v
-        while True:
+        step = self._within_reach(step, gradient)
+        slope = xp.sum(gradient * step, axis=-1)
+        most = self.kernel.reach / xp.clip(xp.max(xp.abs(step), axis=-1), 1e-30, None)
+        start, before = self.log_u, self.log_v
+
+        def rise_at(length: Array) -> tuple[Array, Array]:
             self.log_u = start + length[..., None] * step
-            columns = self.columns()
-            log_v = before - xp.log(columns)
-            rise = xp.sum(p.a * length[..., None] * step, axis=-1) + xp.sum(
-                p.b * (log_v - before), axis=-1
-            )
+            log_v = before - xp.log(self.columns())
+            rise = xp.sum(p.a * length[..., None] * step, axis=-1)
+            return rise + xp.sum(p.b * (log_v - before), axis=-1), log_v
+
+        length = xp.ones_like(slope)
+        rise, log_v = rise_at(length)
+        while True:
             short = rise < _ARMIJO * length * slope - 1e-15
             if not bool(xp.any(short & (length > _LEAST_STEP))):
                 break
             length = xp.where(short, length / 2, length)
-        self.log_v = log_v
+            rise, log_v = rise_at(length)
+        while bool(xp.any((length >= 1) & (2 * length <= most))):
+            longer = xp.where((length >= 1) & (2 * length <= most), 2 * length, length)
+            further, log_w = rise_at(longer)
+            rises = further > rise
+            if not bool(xp.any(rises)):
+                break
+            length, rise = xp.where(rises, longer, length), xp.where(rises, further, rise)
+            log_v = xp.where(rises[..., None], log_w, log_v)
+        self.log_u, self.log_v = start + length[..., None] * step, log_v
         self._absorb_if_far()
 
 

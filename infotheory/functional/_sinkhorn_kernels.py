@@ -8,6 +8,7 @@ each absorption starts from the cost again, so that nothing is lost by under- or
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,10 @@ from infotheory._xp._namespace import Array
 # Share of entries below which a sparse kernel is the faster one.
 _SPARSE = 0.1
 _BLOCK = 2**16  # entries that a pass works on at once
-_CUTOFF, _TRUNCATED_REACH = 60.0, 10.0  # what is dropped stays below e^-40 until absorbed again
+# What is dropped stays below e^-30 of a sum: 60 less both reaches and the drift of a support.
+_CUTOFF, _TRUNCATED_REACH, _DRIFT = 60.0, 10.0, 10.0
+_SAMPLED = 64  # rows in which significant entries are counted first
+_NORMAL_SHARE = 0.25  # of significant entries, below which a Newton system is a sparse one
 
 
 class DenseKernel:
@@ -59,7 +63,37 @@ class DenseKernel:
     def gram(self, left: Array, right: Array) -> Array:
         """M M^T of M = diag(left) K diag(right): (..., n, n)."""
         scaled = left[..., :, None] * self.entries * right[..., None, :]
+        # Products of what is left out would be subnormal numbers, slow by a factor of ten.
+        tiny = float(self.xp.finfo(scaled.dtype).smallest_normal) ** 0.5
+        scaled = self.xp.where(scaled > tiny, scaled, 0.0)
         return scaled @ self.xp.matrix_transpose(scaled)
+
+    def normal(
+        self, left: Array, right: Array, least: float
+    ) -> tuple[Callable[[Array], Array], Array | float]:
+        """x -> M M^T x of M = diag(left) K diag(right), and the diagonal where it is cheap.
+
+        Where few entries of M exceed `least` only those are kept; NumPy, one problem.
+        """
+        if isinstance(self.cost, np.ndarray) and self.cost.ndim == 2:
+            n, m = self.cost.shape
+            some, parts, most = max(1, _BLOCK // m), [], _NORMAL_SHARE * n * m
+            for i in range(0, n, some):
+                scaled = left[i : i + some, None] * self.entries[i : i + some] * right
+                kept = np.flatnonzero(scaled > least)
+                parts.append((kept + i * m, scaled.ravel()[kept]))
+                most -= len(kept)
+                if most < 0:
+                    break
+            else:
+                at, values = (np.concatenate(part) for part in zip(*parts, strict=True))
+                return _normal(_rows_of(at, values, (n, m)))
+
+        def product(x: Array) -> Array:
+            of_columns = right * self.transposed_times(left * x)
+            return left * self.times(right * of_columns)
+
+        return product, 0.0
 
 
 class TruncatedKernel(DenseKernel):
@@ -68,16 +102,28 @@ class TruncatedKernel(DenseKernel):
     def __init__(self, cost: np.ndarray) -> None:
         super().__init__(cost)
         self.reach = _TRUNCATED_REACH
+        # Potentials and epsilon at which entries were chosen; their rows, columns and costs.
+        self.support: tuple[Any, ...] | None = None
 
     def absorb(self, f: np.ndarray, g: np.ndarray, epsilon: float) -> None:
-        """Take over new potentials."""
-        from scipy.sparse import csr_array
-
-        exponents = (f[:, None] + g - self.cost) / epsilon
-        rows, columns = np.nonzero(exponents > -_CUTOFF)
-        starts = np.searchsorted(rows, np.arange(len(f) + 1))
-        values = np.exp(exponents[rows, columns])
-        self.entries = csr_array((values, columns, starts), shape=self.cost.shape)
+        """Take over new potentials, on the same support as long as they are near its own."""
+        if self.support is not None:
+            of_f, of_g, level, rows, columns, costs = self.support
+            drift = np.max(f - of_f) + np.max(g - of_g)
+            if level == epsilon and drift <= _DRIFT * epsilon:
+                self.entries.data[:] = np.exp((f[rows] + g[columns] - costs) / epsilon)
+                return
+        n, m = self.cost.shape
+        some, parts = max(1, _BLOCK // m), []
+        for i in range(0, n, some):
+            exponents = _exponents(self.cost[i : i + some], f[i : i + some], g, epsilon)
+            kept = np.flatnonzero(exponents > -_CUTOFF)
+            parts.append((kept + i * m, exponents.ravel()[kept]))
+        at, values = (np.concatenate(part) for part in zip(*parts, strict=True))
+        self.entries = _rows_of(at, np.exp(values), (n, m))
+        rows = np.repeat(np.arange(n), np.diff(self.entries.indptr))
+        columns = self.entries.indices
+        self.support = (f, g, epsilon, rows, columns, self.cost[rows, columns])
 
     def times(self, w: np.ndarray) -> np.ndarray:
         """Sums over columns with weights: (n,)."""
@@ -93,6 +139,40 @@ class TruncatedKernel(DenseKernel):
 
         scaled = diags_array(left) @ self.entries @ diags_array(right)
         return (scaled @ scaled.T).toarray()
+
+    def normal(
+        self, left: np.ndarray, right: np.ndarray, least: float
+    ) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]:
+        """x -> M M^T x of the entries of M = diag(left) K diag(right) above `least`."""
+        n, m = self.entries.shape
+        rows = np.repeat(np.arange(n), np.diff(self.entries.indptr))
+        columns = self.entries.indices
+        values = left[rows] * self.entries.data * right[columns]
+        kept = values > least
+        at = rows[kept] * m + columns[kept]
+        return _normal(_rows_of(at, values[kept], (n, m)))
+
+
+def _exponents(cost: np.ndarray, f: np.ndarray, g: np.ndarray, epsilon: float) -> np.ndarray:
+    exponents = g - cost
+    exponents += f[:, None]
+    exponents /= epsilon
+    return exponents
+
+
+def _rows_of(at: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> Any:
+    """The sparse matrix with values at flat, rising indices."""
+    from scipy.sparse import csr_array
+
+    n, m = shape
+    starts = np.searchsorted(at, np.arange(n + 1) * m)
+    kind = np.int32 if len(at) < 2**31 else np.int64
+    return csr_array((values, (at % m).astype(kind), starts.astype(kind)), shape=shape)
+
+
+def _normal(M: Any) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]:
+    turned = M.T.tocsr()
+    return lambda x: M @ (turned @ x), np.asarray((M * M).sum(axis=1)).ravel()
 
 
 def soft_minimum(
@@ -119,7 +199,9 @@ def kernel_for(
     can_be = isinstance(cost, np.ndarray) and cost.ndim == 2
     # Where the typical cost is within the cutoff, most entries count.
     if truncated is None and can_be and cost.mean() - cost.min() > _CUTOFF * epsilon:
-        truncated = np.mean(f[:, None] + g - cost > -_CUTOFF * epsilon) < _SPARSE
+        some = slice(None, None, max(1, len(cost) // _SAMPLED))
+        share = np.mean(_exponents(cost[some], f[some], g, epsilon) > -_CUTOFF)
+        truncated = bool(share < _SPARSE)
     kernel: DenseKernel = TruncatedKernel(cost) if truncated and can_be else DenseKernel(cost)
     kernel.absorb(f, g, epsilon)
     return kernel
