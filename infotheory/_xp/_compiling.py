@@ -15,3 +15,8 @@ kernel = _njit(nogil=True, error_model="numpy", cache=True)
 # Short helpers on arrays: calls, and counting references to the arrays, would cost more than the
 # work they do. They allocate nothing.
 inline = _njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)
+# The same where a product and a sum may be rounded once: sums of many terms that need no last bit.
+fused_kernel = _njit(nogil=True, error_model="numpy", fastmath={"contract"}, cache=True)
+fused_inline = _njit(
+    nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True, _nrt=False
+)
