@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import operator
-import pickle
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm
+from door_data import BARE, WIDE, A, B, X, Y, numbers_of, pair
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-import infotheory
 from infotheory import (
     KSG,
     DiscreteDivergence,
     DiscreteEntropy,
     DiscreteMutualInformation,
     EntropySum,
-    Estimate,
     GaussianDivergence,
     GaussianEntropy,
     GaussianMutualInformation,
     MixedKSG,
     NeighborsDivergence,
     NeighborsEntropy,
-    VariationalDivergence,
-    WassersteinDependency,
     conditional_mutual_information,
     confidence_interval,
     divergence,
@@ -42,25 +32,7 @@ from infotheory import (
 )
 from infotheory.datasets import Normal, correlated_normals, kl_divergence
 
-BARE = {"confidence_level": None}
-
-
-def _pair(n: int = 200, seed: int = 0, rho: float = 0.8) -> tuple[np.ndarray, np.ndarray]:
-    X, y = correlated_normals(rho).sample(n, seed)
-    return X[:, 0], y[:, 0]
-
-
-def _labels(n: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    x = rng.integers(0, 4, size=n)
-    return x, np.where(rng.random(n) < 0.7, x, rng.integers(0, 4, size=n))
-
-
 # ------------------------------------------------------------------ the automatic choice
-
-X, Y = _pair()
-A, B = _labels()
-WIDE = np.random.default_rng(5).normal(size=(200, 2))
 
 
 @pytest.mark.parametrize(
@@ -132,14 +104,14 @@ def test_auto_conditional():
 
 
 def test_rounded_measurements_are_not_taken_for_atoms():
-    x, y = _pair(600, rho=0.0)
+    x, y = pair(600, rho=0.0)
     e = mutual_information(np.round(x, 1), np.round(y, 1), random_state=0, **BARE)
     assert "spread" in e.notes[0]
     assert abs(e.value) < 0.15  # four standard deviations at n = 600
 
 
 def test_rare_integers_beside_real_numbers_are_numbers_with_a_note():
-    x, y = _pair(300)
+    x, y = pair(300)
     e = mutual_information(np.round(1000 * x).astype(int), y, random_state=0, **BARE)
     assert any("read as numbers; discrete=True makes them labels" in note for note in e.notes)
     real = mutual_information(np.round(1000 * x), y, random_state=0, **BARE)
@@ -150,7 +122,7 @@ def test_rare_integers_beside_real_numbers_are_numbers_with_a_note():
 
 
 def test_the_doors_come_near_the_truth():
-    x, y = _pair(2000)
+    x, y = pair(2000)
     truth = correlated_normals(0.8).mutual_information
     P, Q = Normal(0.0), Normal(1.0)
     p, q = P.sample(2000, 0), Q.sample(2000, 1)
@@ -298,7 +270,7 @@ class SampleEntropy(BaseEstimator):
 
 
 def test_estimators_from_elsewhere_get_intervals_and_tests():
-    x, y = _pair(400)
+    x, y = pair(400)
     e = mutual_information(x, y, estimator=Correlation(), n_permutations=19, random_state=0)
     assert type(e.estimator) is Correlation
     assert e.notes == ()
@@ -346,16 +318,12 @@ CALLS = [
 ]
 
 
-def _numbers(e: Estimate) -> tuple[Any, ...]:
-    return e.value, e.standard_error, e.interval, e.p_value, e.bias, e.notes
-
-
 @pytest.mark.parametrize("call", CALLS)
 def test_a_seed_makes_the_answer_reproducible(call):
     first = call(random_state=3)
-    assert _numbers(call(random_state=3)) == _numbers(first)
-    assert _numbers(call(random_state=np.random.RandomState(3))) == _numbers(first)
-    assert _numbers(call(random_state=3, n_jobs=2)) == _numbers(first)
+    assert numbers_of(call(random_state=3)) == numbers_of(first)
+    assert numbers_of(call(random_state=np.random.RandomState(3))) == numbers_of(first)
+    assert numbers_of(call(random_state=3, n_jobs=2)) == numbers_of(first)
 
 
 def test_seeds_and_their_absence_change_the_resampling_alone():
@@ -465,186 +433,3 @@ def test_unequal_samples_too_small_to_subsample_say_so():
 def test_two_rows_of_symbols():
     e = entropy(["a", "b"], estimator=DiscreteEntropy(method="plugin"), **BARE)
     assert e.value == pytest.approx(math.log(2))
-
-
-# ------------------------------------------------------------------ the answer
-
-
-def test_an_estimate_is_a_number_on_request():
-    e = mutual_information(X, Y, random_state=0)
-    assert float(e) == e.value
-    assert f"{e:.2f}" == f"{e.value:.2f}"
-    assert f"{e:>10.3e}" == f"{e.value:>10.3e}"
-    assert np.asarray(e).shape == ()
-    assert np.asarray(e, dtype=np.float32).dtype == np.float32
-    assert np.array([e, e]).tolist() == [e.value, e.value]
-    assert np.isclose(e, e.value)
-    assert math.isclose(float(e), e.value)
-
-
-@pytest.mark.parametrize(
-    "operation",
-    [
-        operator.add,
-        operator.sub,
-        operator.mul,
-        operator.truediv,
-        operator.pow,
-        operator.lt,
-        operator.le,
-        operator.gt,
-        operator.ge,
-    ],
-)
-def test_an_estimate_has_no_arithmetic_and_no_order(operation):
-    e = Estimate(1.0, standard_error=0.1)
-    for pair in ((e, e), (e, 1.0), (1.0, e), (np.float64(1.0), e), (np.ones(2), e)):
-        with pytest.raises(TypeError):
-            operation(*pair)
-    for unary in (operator.neg, abs, np.log):
-        with pytest.raises(TypeError):
-            unary(e)
-
-
-def test_an_estimate_is_frozen_and_compares_by_identity():
-    e = Estimate(1.0)
-    with pytest.raises(AttributeError):
-        e.value = 2.0
-    assert e != Estimate(1.0)
-    assert e in {e}
-
-
-def test_the_representation_is_one_line_with_what_there_is():
-    assert repr(Estimate(0.51234567, n_samples=100)) == "Estimate(0.5123 nats, n = 100)"
-    full = Estimate(
-        0.5,
-        standard_error=0.1,
-        interval=(0.3, 0.7),
-        confidence_level=0.9,
-        p_value=0.005,
-        unit="bits",
-        n_samples=100,
-        notes=("one", "two"),
-    )
-    assert repr(full) == (
-        "Estimate(0.5 bits, 90 % interval [0.3, 0.7], p = 0.005, n = 100, 2 notes)"
-    )
-    assert "1 note)" in repr(entropy(X, **BARE))
-    assert "\n" not in repr(mutual_information(X, Y, random_state=0, n_permutations=3))
-
-
-def test_intervals_at_other_levels():
-    e = Estimate(1.0, standard_error=0.1, bias=0.2)
-    low, high = e.confidence_interval(0.95)
-    assert low == pytest.approx(0.8 - 0.1 * norm.ppf(0.975))
-    assert high == pytest.approx(0.8 + 0.1 * norm.ppf(0.975))
-    for level in (0, 1, -0.5, 95, math.nan):
-        with pytest.raises(ValueError, match=r"confidence_level .*got"):
-            e.confidence_interval(level)
-    with pytest.raises(ValueError, match=r"no standard_error.*Ask for one"):
-        Estimate(1.0).confidence_interval()
-    bits = e.in_base(2)
-    assert bits.confidence_interval(0.95) == pytest.approx((low / math.log(2), high / math.log(2)))
-
-
-class Distance(BaseEstimator):
-    """An estimator whose value is no logarithm."""
-
-    unit_ = "column units"
-
-    def __init__(self, quantity="mutual_information"):
-        self.quantity = quantity
-
-    def fit(self, X, y=None):
-        setattr(self, f"{self.quantity}_", float(np.std(X)))
-        return self
-
-
-@pytest.mark.parametrize(
-    ("door", "data"), [(entropy, (X,)), (mutual_information, (X, Y)), (divergence, (X, Y))]
-)
-def test_what_is_no_logarithm_has_its_own_unit_and_no_base(door, data):
-    estimator = Distance(door.__name__)
-    e = door(*data, estimator=estimator, random_state=0)
-    assert e.unit == "column units"
-    assert repr(e).startswith(f"Estimate({e.value:.4g} column units, 90 % interval")
-    assert door(*data, estimator=estimator, **BARE).unit == "column units"
-    words = r"base must be None for Distance\(.*column units\); got 2\. Leave base"
-    with pytest.raises(ValueError, match=words):
-        door(*data, estimator=estimator, base=2)
-
-
-def test_units_of_the_functions_and_of_networks():
-    x = X[:, None]
-    assert confidence_interval(Distance(), x, Y, random_state=0).unit == "column units"
-    tested = permutation_test(make_pipeline(StandardScaler(), Distance()), x, Y, n_permutations=1)
-    assert tested.unit == "column units"
-    assert confidence_interval(KSG(), x, Y, random_state=0).unit == "nats"
-    assert WassersteinDependency().unit_ == "column units"
-    units = {kind: VariationalDivergence(kind=kind).unit_ for kind in ("kl", "js", "hellinger")}
-    assert units == {"kl": "nats", "js": "nats", "hellinger": "(no unit)"}
-    assert VariationalDivergence(kind="wasserstein").unit_ == "column units"
-    for kind, who in (("chi2", "kind='chi2'"), ("wasserstein", "WassersteinDivergence")):
-        with pytest.raises(ValueError, match=rf"base must be None .*{who}.*got 2"):
-            divergence(X, Y, kind=kind, base=2)
-
-
-def test_a_matrix_of_distances_has_their_unit():
-    m = mutual_information_matrix(WIDE, estimator=Distance(), **BARE)
-    assert m.unit == "column units"
-    assert np.isnan(np.diag(m.values)).all()
-    assert np.isfinite(m.values[0, 1])
-
-
-def test_only_nats_are_converted():
-    for unit in ("bits", "column units"):
-        with pytest.raises(ValueError, match=rf"starts from nats.*unit {unit}; got base=10"):
-            Estimate(1.0, unit=unit).in_base(10)
-    assert Estimate(1.0, unit="bits").in_base(None).unit == "bits"
-
-
-@pytest.mark.parametrize("make", [lambda e: pickle.loads(pickle.dumps(e)), copy.deepcopy])
-def test_an_estimate_survives_pickling_with_its_estimator(make):
-    for e in (
-        mutual_information(X, Y, n_permutations=3, random_state=0),
-        entropy(A),
-        divergence(X, Y, random_state=0),
-        mutual_information(A.astype(str), X, random_state=0),
-    ):
-        twin = make(e)
-        assert _numbers(twin) == _numbers(e)
-        assert repr(twin) == repr(e)
-        assert repr(twin.estimator) == repr(e.estimator)
-
-
-def test_notes_are_sentences():
-    answers = [
-        entropy(X, random_state=0),
-        entropy(A),
-        mutual_information(X, Y, random_state=0),
-        mutual_information(A, X, random_state=0),
-        mutual_information(np.round(X, 1), np.round(Y, 1), random_state=0),
-        divergence(X, Y, random_state=0),
-        divergence(A, B),
-        conditional_mutual_information(X, Y, A, random_state=0),
-        mutual_information(X, X + 1e-9 * Y, random_state=0),
-    ]
-    for e in answers:
-        assert e.notes
-        for note in e.notes:
-            assert note[0].isupper() or note[0].isdigit() or note.split(":")[0] in ("y", "Q"), note
-            assert note.endswith("."), note
-            assert "  " not in note
-
-
-def test_strong_dependence_carries_the_ceiling_in_a_note():
-    e = mutual_information(X, X + 1e-9 * Y, random_state=0)
-    assert any("at most psi(n) - psi(k)" in note for note in e.notes)
-
-
-def test_everything_in_the_star_list_exists():
-    for name in infotheory.__all__:
-        assert hasattr(infotheory, name)
-    assert set(infotheory.__all__) <= set(dir(infotheory))
-    with pytest.raises(AttributeError, match=r"no attribute 'mutal_information'"):
-        infotheory.mutal_information  # noqa: B018
