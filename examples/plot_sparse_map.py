@@ -42,9 +42,9 @@ for seed in range(10):
     splits.append(
         [rows[labels == 0], rows[labels == 1], held_out[truth == 0], held_out[truth == 1]]
     )
-source, target, news, aims = splits[0]
-mean_cost = transport_cost(source, target).mean()
-print(f"{len(source)} rows to {len(target)} rows, {X.shape[1]} columns and as many decoys")
+print(
+    f"{len(splits[0][0])} rows to {len(splits[0][1])} rows, {n_measured} columns and as many decoys"
+)
 
 # %%
 # Two maps
@@ -72,7 +72,10 @@ print("column                      the means    moved   mean    moved   mean")
 for j, name in enumerate(names):
     row = "".join(f"{np.mean(m[:, j] != 0):9.0%} {m[:, j].mean():6.1f}" for m in moves.values())
     print(f"{name:28} {difference[j]:8.1f}{row}")
-row = "".join(f"{np.mean(m[:, 13:] != 0):9.0%} {m[:, 13:].mean():6.1f}" for m in moves.values())
+row = "".join(
+    f"{np.mean(m[:, n_measured:] != 0):9.0%} {m[:, n_measured:].mean():6.1f}"
+    for m in moves.values()
+)
 print(f"{'all decoys':28} {0:8.1f}{row}")
 
 # %%
@@ -85,19 +88,21 @@ print(f"{'all decoys':28} {0:8.1f}{row}")
 
 figure, (ax, other) = plt.subplots(1, 2, figsize=(9, 4.4), sharey=True, layout="constrained")
 order = np.argsort(np.abs(difference))
-shown = [*(f"decoy {j + 1}" for j in range(13)), *(names[j] for j in order)]
-columns = [*range(13, 26), *order]
+shown = [*(f"decoy {j + 1}" for j in range(n_measured)), *(names[j] for j in order)]
+columns = [*range(n_measured, 2 * n_measured), *order]
 height = np.arange(len(columns))
 for (name, moved), colour in zip(moves.items(), ("0.6", "tab:blue"), strict=True):
     ax.plot(np.mean(moved != 0, axis=0)[columns], height, "o", color=colour, label=name)
     other.plot(np.abs(moved).mean(axis=0)[columns], height, "o", color=colour, label=name)
-other.plot(np.abs(difference)[order], height[13:], "k|", markersize=10, label="difference of means")
+other.plot(
+    np.abs(difference)[order], height[n_measured:], "k|", markersize=10, label="difference of means"
+)
 ax.set_yticks(height, shown, fontsize=7)
 ax.set_xlabel("share of wines in which it moves")
 other.set_xlabel("mean size of the move (standard deviations)")
 other.legend(frameon=False, fontsize=8, loc="lower right")
 for panel in (ax, other):
-    panel.axhline(12.5, color="0.8", linewidth=0.8)
+    panel.axhline(n_measured - 0.5, color="0.8", linewidth=0.8)
 
 # %%
 # One wine
@@ -137,8 +142,8 @@ def line(title, mapped, moved=None):
     value, told = np.mean([judged(s, m) for s, m in zip(splits, mapped, strict=True)], axis=0)
     row = f"{title:30} {value:10.1f} {told:10.0%}"
     if moved is not None:
-        moved = np.concatenate(moved) != 0
-        row += f" {moved[:, :13].sum(1).mean():12.1f} {moved[:, 13:].sum(1).mean():8.1f}"
+        measured, decoys = np.split(np.concatenate(moved) != 0, 2, axis=1)
+        row += f" {measured.sum(axis=1).mean():12.1f} {decoys.sum(axis=1).mean():8.1f}"
     print(row)
 
 
