@@ -66,7 +66,7 @@ CASES = {
     "DoE": (DoE(**SMALL), lambda: pair()[::-1], 0),
     "MINDE": (MINDE(**SMALL), pair, 40),
     "InfoSEDD": (InfoSEDD(**SMALL), bits, 0),
-    "WassersteinDependency": (WassersteinDependency(**SMALL), pair, 0),
+    "WassersteinDependency": (WassersteinDependency(method="critic", **SMALL), pair, 0),
     "VariationalDivergence": (VariationalDivergence(**SMALL), peaks_and_none, 0),
     "DiffusionDivergence": (DiffusionDivergence(**SMALL), peaks_and_none, 0),
     "DiffusionEntropy": (DiffusionEntropy(margins="raw", **SMALL), lambda: (two_peaks(),), 0),
