@@ -22,8 +22,8 @@ from _estimating import number, set_threads
 from _results import Results, circumstances, matches, parser
 
 DIMS = (10, 50, 100)
-SIZES = (128, 512, 2048, 8192, 32768)
-N_SEEDS = 8
+SIZES = (512, 1024, 2048, 4096, 8192, 16384, 32768)
+N_SEEDS = 6
 N_POINTS, LEAST_MASS = 30, 0.01
 KEYS = ("columns", "rows")
 MEASURED = ("error", "standard error", "seconds a fit", "slope", "its standard error")

@@ -113,7 +113,7 @@ class SemiDiscrete(TransportEstimator):
     def __init__(
         self,
         *,
-        epsilon: float = 0.1,
+        epsilon: float = 0.03,
         decay: float = 1 / 3,
         batch_size: int = 256,
         max_iter: int = 1000,

@@ -145,7 +145,7 @@ def semi_discrete(
     Y: np.ndarray,
     b: np.ndarray | None = None,
     *,
-    epsilon: float = 0.1,
+    epsilon: float = 0.03,
     decay: float = 1 / 3,
     batch_size: int = 256,
     max_iter: int = 1000,
@@ -178,9 +178,11 @@ def semi_discrete(
     -----
     Step t goes down the gradient of the dual regularised with epsilon_t, its length falls as
     :math:`t^{-2/3}`, and the average of the potentials, weighted by t, is returned: the method of
-    decreasing regularisation. Two things are added. The start is the entropic solution for 4096
-    draws (fewer where m exceeds 2048, and no fewer than two), at the first epsilon. And gradients
-    are multiplied by the inverse of the Hessian there, up to 2000 points, or its diagonal beyond.
+    decreasing regularisation. The shares of a point are the softmax of potential less cost alone,
+    not times the weights, which takes a bias of epsilon ln b from the potentials. Two things are
+    added. The start is the entropic solution for 4096 draws (fewer where m exceeds 2048), at the
+    first epsilon. And gradients are multiplied by the inverse of the Hessian there, up to 2000
+    points, or of its diagonal beyond.
     Each potential is kept within twice the range of the products of the first draws, which is what
     an optimal one of them cannot exceed. NumPy only. Complexity O(m d + m) a draw, O(m^2) a step
     and O(m^3) once; memory O((d + m) batch_size + m^2) and an array of 2^23 numbers at the start.
@@ -216,11 +218,11 @@ def semi_discrete(
     direction = _inverse_hessian(products + offset, b, level)
     limit = 2 * float(np.max(np.ptp(products, axis=1)))
     average, total = np.zeros(m), 0.0
-    points, log_b, smoothing = points / spread, np.log(b), level
+    points, smoothing = points / spread, level
     for t in range(1, max_iter + 1):
         smoothing = level * t**-decay
         scores = (draw(batch_size) - centre) @ points.T + offset
-        shares = softmax(scores / smoothing + log_b, axis=1).mean(axis=0)
+        shares = softmax(scores / smoothing, axis=1).mean(axis=0)
         offset = offset - _FIRST_STEP * t ** (-2 / 3) * direction(shares - b)
         offset = np.clip(offset - b @ offset, -limit, limit)
         total += t
@@ -239,14 +241,17 @@ def _start(products: np.ndarray, b: np.ndarray, level: float) -> np.ndarray:
         # What is left to do is done by the steps that follow.
         warnings.simplefilter("ignore", RuntimeWarning)
         found = sinkhorn(-products, b=b, epsilon=level, tol=_FIRST_TOL, max_iter=2000)
-    return found.dual[1] - b @ found.dual[1]
+    # In this gauge two points share a boundary where their scores are equal, as without
+    # regularisation, so that the potential depends on epsilon in second order only.
+    offset = found.dual[1] + level * np.log(b)
+    return offset - b @ offset
 
 
 def _inverse_hessian(
     scores: np.ndarray, b: np.ndarray, level: float
 ) -> Callable[[np.ndarray], np.ndarray]:
     """What the gradient is multiplied by: of the dual of the first draws, made invertible."""
-    shares = softmax(scores / level + np.log(b), axis=1)
+    shares = softmax(scores / level, axis=1)
     mean = shares.mean(axis=0)
     if len(b) > _LARGEST_SYSTEM:
         diagonal = np.maximum(mean - np.mean(shares**2, axis=0), _RIDGE * b) / level
