@@ -17,6 +17,8 @@ from infotheory._transport_estimate import TransportEstimate
 from infotheory._validation import Variable, describe
 
 _FEWEST_ROWS = 20
+# The share of a standard error whose square is half of the variance.
+_HALF = 0.5**0.5
 
 
 def transport(
@@ -116,6 +118,11 @@ def transport(
             confidence_level=confidence_level,
             method="analytic",
             random_state=rng,
+        )
+    if found.standard_error is not None and found.bias > found.standard_error * _HALF:
+        notes.append(
+            "The bias is larger than the spread of the value: samples of this size say little "
+            "about the cost between their laws at this epsilon. Raise it, or pass more rows."
         )
     if confidence_level is not None and not known:
         notes.append(f"No interval: {type(last_step(chosen)).__name__} knows no standard error.")

@@ -124,13 +124,9 @@ class TransportEstimate(Estimate):
 
     def _found(self, name: str) -> Any:
         last = last_step(self.estimator)
-        try:
-            return getattr(last, name)
-        except AttributeError as error:
-            told = str(error) if type(error) is not AttributeError or not error.name else ""
-            raise AttributeError(
-                told or f"{type(last).__name__} leaves no {name}. Sinkhorn() does."
-            ) from error
+        if not (name in vars(last) or hasattr(type(last), name)):
+            raise AttributeError(f"{type(last).__name__} leaves no {name}. Sinkhorn() does.")
+        return getattr(last, name)
 
     def __repr__(self) -> str:
         return f"Transport{super().__repr__()}"

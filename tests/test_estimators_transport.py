@@ -296,10 +296,42 @@ def test_many_rows_tell_their_bias_by_some(monkeypatch):
     model = Sinkhorn(epsilon=1.0).fit(X, y)
     known = Sinkhorn(epsilon=1.0, cost="precomputed").fit(transport_cost(X, y), y)
     whole = clone(model).fit(X, y)._value_bias()
-    monkeypatch.setattr("infotheory._estimators.transport._ROWS_OF_BIAS", 300)
+    monkeypatch.setattr("infotheory._transport_samples.SOME_ROWS", 300)
     for one in (model, known):
         # Fewer rows find somewhat more dependence.
         assert 0.9 * whole < one._value_bias() < 1.4 * whole
+
+
+@pytest.mark.parametrize("epsilon", [None, 0.5])
+def test_large_samples_go_without_the_array(monkeypatch, epsilon):
+    X, y = clouds(120, 100)
+    a = np.random.default_rng(0).uniform(size=120)
+    model = Sinkhorn(epsilon=epsilon, tol=1e-9)
+    dense = clone(model).fit(X, y, sample_weight=a)
+    monkeypatch.setattr("infotheory._estimators.transport._LARGEST_PLAN", 1000)
+    large = clone(model).fit(X, y, sample_weight=a)
+    for name in ("epsilon_", "value_", "cost_"):
+        assert getattr(large, name) == pytest.approx(getattr(dense, name))
+    assert large.converged_
+    assert large.duality_gap_ < 1e-7
+    np.testing.assert_allclose(large.potentials_[1], dense.potentials_[1], atol=1e-6)
+    np.testing.assert_allclose(large.transform(X), dense.transform(X), atol=1e-6)
+    with pytest.raises(AttributeError, match=r"120 x 100 entries, 9\.6e-05 GB, and is not made"):
+        _ = large.plan_
+    assert "Sinkhorn" in large._repr_html_()
+    # A method that was named is taken, which needs the array.
+    assert hasattr(clone(model).set_params(method="kernel").fit(X, y), "plan_")
+
+
+def test_large_samples_choose_epsilon_by_some_rows(monkeypatch):
+    X, y = draws(PAIR, 400, 400)
+    whole = Sinkhorn().fit(X, y)
+    monkeypatch.setattr("infotheory._transport_samples.SOME_ROWS", 300)
+    monkeypatch.setattr("infotheory._estimators.transport._LARGEST_PLAN", 1000)
+    some = Sinkhorn().fit(X, y)
+    # Standard deviations of 300 of 400 rows.
+    assert some.epsilon_ == pytest.approx(whole.epsilon_, rel=0.1)
+    assert some._standard_error() == pytest.approx(whole._standard_error(), rel=0.15)
 
 
 def test_what_does_not_converge_says_so():

@@ -16,14 +16,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from infotheory._base import TransportEstimator
 from infotheory._resampling import local_random_state
-from infotheory._validation import Variable, describe
+from infotheory._transport_samples import check_order, check_weights, some_rows
+from infotheory._validation import describe
 from infotheory.functional import (
     EntropicPlan,
+    EntropicPointPlan,
     entropic_map,
     entropic_potential,
     sinkhorn,
+    sinkhorn_points,
     transport_cost,
 )
+from infotheory.functional._cost_spread import cost_spread
 from infotheory.functional._entropic_map import entropic_weights
 from infotheory.functional._plan_bias import plan_dependence
 
@@ -40,8 +44,8 @@ _UNITS = {
 _SHARE = 0.1
 # Share of the information that a permutation of the rows has.
 _ONE_TO_ONE = 0.9
-# Rows of each sample from which the bias is found; its spectrum takes their number cubed.
-_ROWS_OF_BIAS = 2048
+# Pairs whose costs are held as an array: 200 MB.
+_LARGEST_PLAN = 25_000_000
 
 
 def _is_precomputed(cost: Any) -> bool:
@@ -204,38 +208,47 @@ class Sinkhorn(TransportEstimator):
         target = describe(y, "y", discrete=False)
         source, self._target = self._check_source_and_target(X, target, same_columns=named)
         if named:
-            _check_order(self, target)
+            check_order(self, target)
         self._target_names = target.feature_names
         self._source, self._plan, self._dependence = source, None, None
-        a = _weights(sample_weight, "sample_weight", len(source), "X")
-        b = _weights(target_weight, "target_weight", len(self._target), "y")
-        costs = self._costs(source)
-        spread = math.sqrt(float(a @ _centred(costs, a, b) ** 2 @ b))
+        a = check_weights(sample_weight, "sample_weight", len(source), "X")
+        b = check_weights(target_weight, "target_weight", len(self._target), "y")
+        dense = self._is_dense(len(a), len(b))
+        costs = self._costs(source, self._target) if dense else None
         notes: list[str] = []
-        self.epsilon_ = self._chosen_epsilon(spread, costs, notes)
+        self._choose_epsilon(costs, a, b, notes)
         found = self._solve(costs, a, b, notes)
         self._weights = found.a, found.b
-        self._keep(found)
-        self._spread_influence = None
-        if self.epsilon is None and spread > 0:
-            squares = _centred(costs, a, b) ** 2
-            # Value and spread move together; so the interval knows that epsilon was chosen.
-            slope = (self.value_ - self.cost_) / self.epsilon_ * _SHARE / (2 * spread)
-            self._spread_influence = slope * (squares @ b), slope * (a @ squares)
+        self.potentials_ = found.potentials
+        self.value_ = float(found.value)
+        self.cost_ = float(found.cost)
+        self.duality_gap_ = float(found.duality_gap)
+        self.marginal_error_ = float(found.marginal_error)
+        self.converged_ = bool(found.converged)
+        self.n_iter_ = found.n_iter
         self._note_one_to_one(notes)
         self.notes_ = tuple(notes)
         return self
 
-    def _costs(self, source: np.ndarray) -> np.ndarray:
+    def _is_dense(self, n: int, m: int) -> bool:
+        """Whether the costs of all pairs are held as an array."""
+        return (
+            n * m <= _LARGEST_PLAN
+            or self.method != "auto"
+            or _is_precomputed(self.cost)
+            or self._source.shape[1] != self._target.shape[1]
+        )
+
+    def _costs(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         if _is_precomputed(self.cost):
-            if source.shape[1] != len(self._target):
+            if source.shape[1] != len(target):
                 raise ValueError(
-                    f"With cost='precomputed' X must have a column for each of the "
-                    f"{len(self._target)} rows of y, got shape {source.shape}. Pass the costs of "
-                    f"all pairs as X and the target sample as y."
+                    f"With cost='precomputed' X must have a column for each of the {len(target)} "
+                    f"rows of y, got shape {source.shape}. Pass the costs of all pairs as X and "
+                    f"the target sample as y."
                 )
             return source
-        costs = np.asarray(transport_cost(source, self._target, self.cost), dtype=np.float64)
+        costs = np.asarray(transport_cost(source, target, self.cost), dtype=np.float64)
         if not np.all(np.isfinite(costs)):
             raise ValueError(
                 f"cost must be finite for all pairs of rows, and {self.cost!r} returned missing "
@@ -243,36 +256,50 @@ class Sinkhorn(TransportEstimator):
             )
         return costs
 
-    def _chosen_epsilon(self, spread: float, costs: np.ndarray, notes: list[str]) -> float:
+    def _choose_epsilon(
+        self, costs: np.ndarray | None, a: np.ndarray, b: np.ndarray, notes: list[str]
+    ) -> None:
+        """Set ``epsilon_``, and how much each row moved it if it was chosen."""
+        self._spread_influence = None
         if self.epsilon is not None:
-            return float(self.epsilon)
+            self.epsilon_ = float(self.epsilon)
+            return
+        rows, columns = np.arange(len(a)), np.arange(len(b))
+        if costs is None:
+            (rows, a), (columns, b) = some_rows(a), some_rows(b)
+            costs = self._costs(self._source[rows], self._target[columns])
+        spread, of_x, of_y = cost_spread(costs, a, b)
         # Below this the spread is what rounding left of the costs.
-        if spread > 1e-13 * float(np.max(np.abs(costs))):
-            return _SHARE * spread
-        notes.append(
-            "All plans cost the same, as when one sample repeats one row: epsilon was set to 1, "
-            "and each point spreads over the whole target."
-        )
-        return 1.0
+        if spread <= 1e-13 * float(np.max(np.abs(costs))):
+            self.epsilon_ = 1.0
+            notes.append(
+                "All plans cost the same, as when one sample repeats one row: epsilon was set to "
+                "1, and each point spreads over the whole target."
+            )
+            return
+        self.epsilon_ = _SHARE * spread
+        slope = _SHARE / (2 * spread)
+        self._spread_influence = (rows, slope * of_x), (columns, slope * of_y)
 
     def _solve(
-        self, costs: np.ndarray, a: np.ndarray, b: np.ndarray, notes: list[str]
-    ) -> EntropicPlan:
+        self, costs: np.ndarray | None, a: np.ndarray, b: np.ndarray, notes: list[str]
+    ) -> EntropicPlan | EntropicPointPlan:
         init = getattr(self, "potentials_", None) if self.warm_start else None
-        if init is not None and tuple(map(len, init)) != costs.shape:
+        if init is not None and tuple(map(len, init)) != (len(a), len(b)):
             init = None
+        options: dict[str, Any] = {
+            "epsilon": self.epsilon_,
+            "tol": self.tol,
+            "max_iter": self.max_iter,
+            "init": init,
+        }
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            found = sinkhorn(
-                costs,
-                a,
-                b,
-                epsilon=self.epsilon_,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                method=self.method,
-                init=init,
-            )
+            if costs is None:
+                X, Y = self._source, self._target
+                found = sinkhorn_points(X, Y, a, b, cost=self.cost, **options)
+            else:
+                found = sinkhorn(costs, a, b, method=self.method, **options)
         if not found.converged:
             notes.append(
                 f"The marginals of the plan are off by {float(found.marginal_error):.2g} "
@@ -282,15 +309,6 @@ class Sinkhorn(TransportEstimator):
             )
             warnings.warn(notes[-1], ConvergenceWarning, stacklevel=3)
         return found
-
-    def _keep(self, found: EntropicPlan) -> None:
-        self.potentials_ = found.potentials
-        self.value_ = float(found.value)
-        self.cost_ = float(found.cost)
-        self.duality_gap_ = float(found.duality_gap)
-        self.marginal_error_ = float(found.marginal_error)
-        self.converged_ = found.converged
-        self.n_iter_ = found.n_iter
 
     def _note_one_to_one(self, notes: list[str]) -> None:
         information = (self.value_ - self.cost_) / self.epsilon_
@@ -307,9 +325,14 @@ class Sinkhorn(TransportEstimator):
         """The plan, (n, m)."""
         check_is_fitted(self)
         if self._plan is None:
-            a, b = self._weights
-            f, g = self.potentials_
-            costs = self._costs(self._source)
+            (a, b), (f, g) = self._weights, self.potentials_
+            if not self._is_dense(len(a), len(b)):
+                raise AttributeError(
+                    f"plan_ would have {len(a)} x {len(b)} entries, {8e-9 * len(a) * len(b):.2g} "
+                    f"GB, and is not made. transform and sample work without it; "
+                    f"functional.sinkhorn_points(...).plan_rows(rows) gives rows of it."
+                )
+            costs = self._costs(self._source, self._target)
             self._plan = a[:, None] * np.exp((f[:, None] + g - costs) / self.epsilon_) * b
         return self._plan
 
@@ -443,9 +466,13 @@ class Sinkhorn(TransportEstimator):
         return values
 
     def _standard_error(self) -> float:
-        influences = list(self.potentials_)
+        influences = [np.array(part) for part in self.potentials_]
         if self._spread_influence is not None:
-            influences = [i + e for i, e in zip(influences, self._spread_influence, strict=True)]
+            # Value and spread move together: so the interval knows that epsilon was chosen.
+            slope = (self.value_ - self.cost_) / self.epsilon_
+            moved = zip(influences, self._weights, self._spread_influence, strict=True)
+            for influence, w, (rows, of_rows) in moved:
+                influence[rows] += slope * of_rows / np.sum(w[rows])
         # Where the bias is large it is known no better than to its own size.
         variance = self._value_bias() ** 2
         for influence, w in zip(influences, self._weights, strict=True):
@@ -467,53 +494,15 @@ class Sinkhorn(TransportEstimator):
         return self.epsilon_ / 2 * float(a @ a + b @ b) * self._dependence
 
     def _plan_dependence(self) -> float:
-        a, b = self._weights
-        if max(len(a), len(b)) <= _ROWS_OF_BIAS:
+        (rows, a), (columns, b) = (some_rows(w) for w in self._weights)
+        sizes = len(self._weights[0]), len(self._weights[1])
+        if (len(rows), len(columns)) == sizes and self._is_dense(*sizes):
             return plan_dependence(self.plan_, a, b)
-        rng = np.random.default_rng(0)
-        rows, columns = (np.sort(rng.permutation(len(w))[:_ROWS_OF_BIAS]) for w in (a, b))
         if _is_precomputed(self.cost):
             costs = self._source[np.ix_(rows, columns)]
         else:
-            costs = transport_cost(self._source[rows], self._target[columns], self.cost)
-        a, b = a[rows] / np.sum(a[rows]), b[columns] / np.sum(b[columns])
+            costs = self._costs(self._source[rows], self._target[columns])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             some = sinkhorn(costs, a, b, epsilon=self.epsilon_, tol=max(self.tol, 1e-3))
         return plan_dependence(some.plan, a, b)
-
-
-def _check_order(estimator: Any, target: Variable) -> None:
-    """Raise where y has the named columns of X in another order."""
-    names = getattr(estimator, "feature_names_in_", None)
-    if names is None or target.feature_names is None:
-        return
-    mine, theirs = list(names), list(target.feature_names)
-    if mine != theirs and sorted(mine) == sorted(theirs):
-        raise ValueError(
-            f"y must have its columns in the order of X, {mine}, got {theirs}. Pass y[X.columns]."
-        )
-
-
-def _weights(raw: Any, name: str, n: int, rows: str) -> np.ndarray:
-    """Weights of sum 1."""
-    if raw is None:
-        return np.full(n, 1 / n)
-    weights = describe(raw, name, discrete=False, min_samples=1).values
-    if weights.shape != (n, 1):
-        raise ValueError(
-            f"{name} must have one entry for each of the {n} rows of {rows}, got "
-            f"{weights.shape[0]} x {weights.shape[1]}."
-        )
-    if np.min(weights) < 0 or not np.sum(weights) > 0:
-        raise ValueError(
-            f"{name} must not be negative, nor zero for all rows, got a smallest weight of "
-            f"{np.min(weights):g} and the sum {np.sum(weights):g}."
-        )
-    return weights[:, 0] / np.sum(weights)
-
-
-def _centred(costs: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """What is left of the costs after a part of x and a part of y."""
-    of_x = costs @ b
-    return costs - of_x[:, None] - (a @ costs - a @ of_x)

@@ -1,0 +1,49 @@
+"""What is asked of two samples and their weights, and the rows that stand for many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from infotheory._validation import Variable, describe
+
+# The spectrum of a plan between so many takes a second.
+SOME_ROWS = 2048
+
+
+def check_order(estimator: Any, target: Variable) -> None:
+    """Raise where y has the named columns of X in another order."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None or target.feature_names is None:
+        return
+    mine, theirs = list(names), list(target.feature_names)
+    if mine != theirs and sorted(mine) == sorted(theirs):
+        raise ValueError(
+            f"y must have its columns in the order of X, {mine}, got {theirs}. Pass y[X.columns]."
+        )
+
+
+def check_weights(raw: Any, name: str, n: int, rows: str) -> np.ndarray:
+    """Weights of sum 1, equal ones for None."""
+    if raw is None:
+        return np.full(n, 1 / n)
+    weights = describe(raw, name, discrete=False, min_samples=1).values
+    if weights.shape != (n, 1):
+        raise ValueError(
+            f"{name} must have one entry for each of the {n} rows of {rows}, got "
+            f"{weights.shape[0]} x {weights.shape[1]}."
+        )
+    if np.min(weights) < 0 or not np.sum(weights) > 0:
+        raise ValueError(
+            f"{name} must not be negative, nor zero for all rows, got a smallest weight of "
+            f"{np.min(weights):g} and the sum {np.sum(weights):g}."
+        )
+    return weights[:, 0] / np.sum(weights)
+
+
+def some_rows(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of at most so many rows that have weight, the same each time, and their weights."""
+    known = np.flatnonzero(weights > 0)
+    rows = np.sort(np.random.default_rng(0).permutation(known)[:SOME_ROWS])
+    return rows, weights[rows] / np.sum(weights[rows])

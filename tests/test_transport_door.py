@@ -1,0 +1,213 @@
+"""The door transport(P, Q): what goes in, what its answer knows, and what it refuses."""
+
+from __future__ import annotations
+
+import math
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import infotheory
+from infotheory import Estimate, Sinkhorn, TransportEstimate, confidence_interval, transport
+from infotheory.datasets import random_gaussian_pair
+from infotheory.functional import transport_cost
+
+
+def samples(n=60, m=50, d=2, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)), 2 + 0.5 * rng.normal(size=(m, d))
+
+
+def test_the_answer_holds_the_plan():
+    P, Q = samples()
+    moved = transport(P, Q, epsilon=0.3)
+    model = Sinkhorn(epsilon=0.3).fit(P, Q)
+    assert isinstance(moved, TransportEstimate)
+    assert isinstance(moved, Estimate)
+    assert float(moved) == moved.value == model.value_
+    assert moved.cost == model.cost_
+    assert moved.epsilon == 0.3
+    assert moved.duality_gap == model.duality_gap_
+    assert moved.marginal_error < 1e-6
+    assert moved.converged
+    np.testing.assert_array_equal(moved.plan, model.plan_)
+    np.testing.assert_array_equal(moved.potentials[0], model.potentials_[0])
+    np.testing.assert_array_equal(moved.transform(P), model.transform(P))
+    np.testing.assert_array_equal(moved.sample(P, 3), model.sample(P, 3))
+    assert moved.n_samples == 110
+    assert moved.unit == "squared column units"
+    assert repr(moved).startswith("TransportEstimate(")
+    assert pickle.loads(pickle.dumps(moved)).value == moved.value
+
+
+def test_the_interval_is_that_of_the_estimator():
+    pair = random_gaussian_pair(2, epsilon=1.0, random_state=1)
+    rng = np.random.default_rng(0)
+    P, Q = pair.source.sample(300, rng), pair.target.sample(300, rng)
+    moved = transport(P, Q, epsilon=1.0)
+    alone = confidence_interval(Sinkhorn(epsilon=1.0), P, Q)
+    assert moved.interval == alone.interval
+    assert moved.interval[0] < pair.value < moved.interval[1]
+    assert moved.confidence_interval(0.5)[0] > moved.interval[0]
+    assert transport(P, Q, epsilon=1.0, confidence_level=None).interval is None
+
+
+def test_one_column():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=40), 5 + rng.normal(size=30)
+    moved = transport(x, y)
+    table = transport(x[:, None], y[:, None])
+    assert moved.value == table.value
+    assert moved.transform(x).shape == moved.sample(x, 0).shape == (40,)
+    assert table.transform(x[:, None]).shape == (40, 1)
+    np.testing.assert_array_equal(moved.transform(list(x)), table.transform(x[:, None])[:, 0])
+    assert set(moved.sample(x, 0)) <= set(y)
+    assert transport(pd.Series(x), pd.Series(y)).value == moved.value
+
+
+def test_frames():
+    P, Q = samples()
+    names = ["height", "weight"]
+    source, target = pd.DataFrame(P, columns=names), pd.DataFrame(Q, columns=names)
+    moved = transport(source, target)
+    assert moved.value == transport(P, Q).value
+    np.testing.assert_array_equal(moved.transform(source), transport(P, Q).transform(P))
+    with pytest.raises(ValueError, match=r"one order.*Pass Q\[P.columns\]"):
+        transport(source, target[names[::-1]])
+    with pytest.raises(ValueError, match="feature names"):
+        moved.transform(source[names[::-1]])
+
+
+@pytest.mark.parametrize("cost", ["sqeuclidean", "euclidean", "cosine"])
+def test_costs(cost):
+    P, Q = samples()
+    moved = transport(P, Q, cost=cost)
+    assert moved.cost == pytest.approx(np.sum(moved.plan * transport_cost(P, Q, cost)))
+    own = transport(P, Q, cost=lambda X, Y: transport_cost(X, Y, cost))
+    assert own.value == pytest.approx(moved.value)
+    assert own.unit == "cost units"
+
+
+def test_a_callable_cost_between_unlike_tables():
+    P, Q = samples()
+    moved = transport(P, Q[:, 0], cost=lambda X, Y: np.abs(X[:, :1] - Y[:, 0]))
+    assert moved.transform(P).shape == (60, 1)
+    with pytest.raises(ValueError, match="same number of columns, got 2 and 1"):
+        transport(P, Q[:, 0])
+
+
+def test_an_instance():
+    P, Q = samples()
+    model = Sinkhorn(epsilon=0.2, cost="euclidean")
+    moved = transport(P, Q, estimator=model)
+    assert moved.value == model.fit(P, Q).value_
+    assert moved.estimator is not model
+    assert transport(P, Q, estimator=model, epsilon=0.2).epsilon == 0.2
+    with pytest.raises(ValueError, match=r"epsilon=0.5 is for .* Sinkhorn\(epsilon=0.5\)"):
+        transport(P, Q, estimator=model, epsilon=0.5)
+    with pytest.raises(ValueError, match="cost='cosine'"):
+        transport(P, Q, estimator=model, cost="cosine")
+    assert transport(P, Q, estimator="sinkhorn").value == transport(P, Q).value
+
+
+def test_a_pipeline_is_told_what_it_does():
+    P, Q = samples()
+    steps = make_pipeline(StandardScaler(), Sinkhorn(epsilon=0.2))
+    moved = transport(P, Q, estimator=steps)
+    assert any("see P and not Q" in note for note in moved.notes)
+    scaled = StandardScaler().fit_transform(P)
+    np.testing.assert_array_equal(moved.sample(P, 0), steps.fit(P, Q)[-1].sample(scaled, 0))
+    assert moved.plan.shape == (60, 50)
+
+
+class Shift(infotheory._base.TransportEstimator):
+    """Knows the means alone, and no standard error."""
+
+    def fit(self, X, y):
+        X, y = self._check_source_and_target(X, y)
+        self.shift_ = y.mean(axis=0) - X.mean(axis=0)
+        self.cost_ = float(self.shift_ @ self.shift_ / 2)
+        return self
+
+    def transform(self, X):
+        return self._check_rows(X) + self.shift_
+
+
+def test_an_estimator_of_ones_own():
+    P, Q = samples()
+    moved = transport(P, Q, estimator=Shift())
+    assert moved.value == moved.cost == pytest.approx(4, rel=0.2)
+    assert moved.interval is None
+    assert "No interval: Shift knows no standard error." in moved.notes
+    np.testing.assert_allclose(moved.transform(P).mean(0), Q.mean(0))
+    with pytest.raises(AttributeError, match=r"Shift leaves no plan_. Sinkhorn\(\) does"):
+        _ = moved.plan
+    assert not hasattr(moved, "duality_gap")
+
+
+def test_few_rows_have_no_interval():
+    P, Q = samples(60, 10)
+    moved = transport(P, Q)
+    assert moved.interval is None
+    assert any("60 and 10 rows are too few" in note for note in moved.notes)
+    assert transport(P, Q, confidence_level=None).notes == ()
+
+
+def test_a_bias_beyond_the_spread_is_told():
+    P, Q = samples(100, 100, d=20)
+    moved = transport(P, Q)
+    assert any("bias is larger than the spread" in note for note in moved.notes)
+    assert not any("larger than" in note for note in transport(P, Q, epsilon=50.0).notes)
+
+
+def test_what_did_not_converge():
+    P, Q = samples()
+    with pytest.warns(ConvergenceWarning, match="raise epsilon"):
+        moved = transport(P, Q, estimator=Sinkhorn(epsilon=0.01, method="log", max_iter=2))
+    assert not moved.converged
+    assert moved.duality_gap > 1e-3
+
+
+def test_a_plan_too_large_to_make_says_its_size(monkeypatch):
+    monkeypatch.setattr("infotheory._estimators.transport._LARGEST_PLAN", 1000)
+    P, Q = samples()
+    moved = transport(P, Q, epsilon=0.5)
+    assert moved.transform(P).shape == (60, 2)
+    with pytest.raises(AttributeError, match="60 x 50 entries"):
+        _ = moved.plan
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        ({"epsilon": 0.0}, ValueError, "'epsilon' parameter of Sinkhorn .* Got 0.0 instead"),
+        ({"epsilon": math.nan}, ValueError, "Got nan instead"),
+        ({"cost": "manhattan"}, ValueError, "'cost' parameter"),
+        ({"cost": "precomputed"}, ValueError, "functional.sinkhorn"),
+        ({"estimator": "sinkhole"}, ValueError, "auto, sinkhorn"),
+        ({"estimator": infotheory.KSG()}, TypeError, "transport"),
+        ({"estimator": StandardScaler}, TypeError, "must be an instance"),
+        ({"estimator": make_pipeline(infotheory.KSG())}, TypeError, "map from P to Q"),
+        ({"confidence_level": 90}, ValueError, "strictly between 0 and 1, got 90"),
+    ],
+)
+def test_arguments_out_of_their_rule(words, error, message):
+    with pytest.raises(error, match=message):
+        transport(*samples(), **words)
+
+
+def test_samples_out_of_their_rule():
+    P, Q = samples()
+    with pytest.raises(ValueError, match=r"^Q .*(missing|NaN)"):
+        transport(P, np.where(Q.max() == Q, np.nan, Q))
+    with pytest.raises(ValueError, match=r"^P .*"):
+        transport(P.astype(str), Q)
+    with pytest.raises(ValueError, match="P has 1 sample"):
+        transport(P[:1], Q)
+    with pytest.raises(ValueError, match="unit"):
+        transport(P, Q).in_base(2)
