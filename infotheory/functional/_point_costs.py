@@ -151,9 +151,15 @@ class PointCosts:
         return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
-        """Costs of some rows at a time."""
+        """Costs of some rows at a time, off the graph of any gradient."""
         for rows in self.parts():
-            yield rows, self.of(self.X[rows, :], self.copies)
+            yield rows, self.fixed(rows)
+
+    def fixed(self, rows: slice | Array) -> Array:
+        """Costs of some rows, by slice or index, off the graph: a callable may have parameters."""
+        xp = array_namespace(self.X)
+        some = self.X[rows, :] if isinstance(rows, slice) else xp.take(self.X, rows, axis=0)
+        return off_graph(self.of(some, self.copies))
 
     def inside(self) -> PointCosts:
         """Of points as solvers take them, off the graph: float64 of NumPy for compiled sums."""

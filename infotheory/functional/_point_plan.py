@@ -158,8 +158,8 @@ class EntropicPointPlan:
             return np.sum(list(pool.map(work, parts)), axis=0)
 
     def _cost_and_log_density(self, rows: slice) -> tuple[Array, Array]:
-        inside, (f, g) = self._inside, self._dual
-        cost = inside.of(inside.X[rows, :], inside.copies)
+        f, g = self._dual
+        cost = self._inside.fixed(rows)
         return cost, (f[rows, None] + g - cost) / self.epsilon
 
     @cached_property
@@ -240,9 +240,7 @@ class EntropicPointPlan:
         (f, g), (a, b) = self._dual, self._weights
         xp = array_namespace(f)
         index = like(index, f)
-        inside = self._inside
-        cost = inside.of(xp.take(inside.X, index, axis=0), inside.copies)
-        log_density = (xp.take(f, index)[:, None] + g - cost) / self.epsilon
+        log_density = (xp.take(f, index)[:, None] + g - self._inside.fixed(index)) / self.epsilon
         return self.costs.outside(xp.take(a, index)[:, None] * xp.exp(log_density) * b)
 
     def transform(self, Z: Array) -> Array:
