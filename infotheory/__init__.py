@@ -58,6 +58,7 @@ _HOME = {
     "Sinkhorn": "_estimators.transport",
     "SinkhornDivergence": "_estimators.transport_divergence",
     "WassersteinDivergence": "_estimators.transport_divergence",
+    "LowRankSinkhorn": "_estimators.low_rank_transport",
     "SemiDiscrete": "_estimators.semi_discrete",
     "SparseMonge": "_estimators.sparse_monge",
 }
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
     )
     from infotheory._estimators.ksg import KSG, MixedKSG
     from infotheory._estimators.light_bridge import LightSB
+    from infotheory._estimators.low_rank_transport import LowRankSinkhorn
     from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
     from infotheory._estimators.sinkhorn_bridge import SinkhornBridge
     from infotheory._estimators.semi_discrete import SemiDiscrete

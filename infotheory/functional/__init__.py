@@ -96,6 +96,7 @@ from infotheory.functional._gaussian_transport import (
 )
 from infotheory.functional._ksg import ksg, ksg_pointwise
 from infotheory.functional._light_bridge import LightBridge
+from infotheory.functional._low_rank_sinkhorn import LowRankPlan, low_rank_sinkhorn
 from infotheory.functional._masked_diffusion import (
     masked_divergence,
     masked_gap,
@@ -156,6 +157,7 @@ from infotheory.functional._sinkhorn_divergence import (
 )
 from infotheory.functional._sinkhorn_plan import EntropicPlan
 from infotheory.functional._sinkhorn_points import sinkhorn_points
+from infotheory.functional._sinkhorn_unbalanced import UnbalancedPlan, unbalanced_sinkhorn
 from infotheory.functional._sparse_law import SparseLaw
 from infotheory.functional._transport_costs import transport_cost
 from infotheory.functional._transport_dependence import (
@@ -186,10 +188,12 @@ __all__ = [
     "ExactPlan",
     "Jackknife",
     "LightBridge",
+    "LowRankPlan",
     "RateDistortion",
     "SemiDiscretePotential",
     "SparseLaw",
     "TransportDependence",
+    "UnbalancedPlan",
     "absorbing_transition",
     "alpha_bound",
     "alpha_divergence",
@@ -262,6 +266,7 @@ __all__ = [
     "log_det_bias",
     "log_snr_quantile",
     "log_snr_weight",
+    "low_rank_sinkhorn",
     "masked_divergence",
     "masked_gap",
     "masked_log_likelihood",
@@ -302,6 +307,7 @@ __all__ = [
     "tsallis_divergence",
     "tsallis_entropy",
     "tuba",
+    "unbalanced_sinkhorn",
     "uniform_log_ratio",
     "uniform_log_score",
     "uniform_rate",
