@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from infotheory._validation import Variable, describe
 
 # The spectrum of a plan between so many takes a second.
 SOME_ROWS = 2048
+# Share of the information that a permutation of the rows has.
+_ONE_TO_ONE = 0.9
 
 
 def check_order(estimator: Any, target: Variable) -> None:
@@ -47,3 +50,23 @@ def some_rows(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     known = np.flatnonzero(weights > 0)
     rows = np.sort(np.random.default_rng(0).permutation(known)[:SOME_ROWS])
     return rows, weights[rows] / np.sum(weights[rows])
+
+
+def mean_variance(values: np.ndarray, weights: np.ndarray) -> float:
+    """Estimated variance of the weighted mean of independent values; weights have the sum 1."""
+    size = float(weights @ weights)
+    if not size < 1:
+        return 0.0
+    return float(weights**2 @ (values - weights @ values) ** 2) / (1 - size)
+
+
+def one_to_one_note(information: float, a: np.ndarray, b: np.ndarray) -> list[str]:
+    """What to say of a plan that nearly pairs single rows."""
+    most = -math.log(max(float(a @ a), float(b @ b)))
+    if not (most > 0 and information > _ONE_TO_ONE * most):
+        return []
+    return [
+        f"The plan nearly pairs single rows (its information is {information:.3g} of at most "
+        f"about {most:.3g} nats): maps of new rows jump between rows of the target. Raise epsilon "
+        f"for a smoother map."
+    ]

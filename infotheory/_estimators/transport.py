@@ -16,7 +16,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from infotheory._base import TransportEstimator
 from infotheory._resampling import local_random_state
-from infotheory._transport_samples import check_order, check_weights, some_rows
+from infotheory._transport_samples import (
+    check_order,
+    check_weights,
+    mean_variance,
+    one_to_one_note,
+    some_rows,
+)
 from infotheory._validation import describe
 from infotheory.functional import (
     EntropicPlan,
@@ -42,8 +48,6 @@ _UNITS = {
 # Of the spread of the costs. Between normal laws in 1 to 30 columns, 200 and 1 000 rows, a half
 # and twice as much gave maps that were further from the optimal one on average.
 _SHARE = 0.1
-# Share of the information that a permutation of the rows has.
-_ONE_TO_ONE = 0.9
 # Pairs whose costs are held as an array: 200 MB.
 _LARGEST_PLAN = 25_000_000
 
@@ -55,10 +59,7 @@ def _is_precomputed(cost: Any) -> bool:
 
 def _has_points(estimator: Any) -> bool:
     if _is_precomputed(estimator.cost):
-        raise AttributeError(
-            "With cost='precomputed' only costs are known, and this takes points. Pass the cost "
-            "as a name or a callable."
-        )
+        raise AttributeError("This takes points; with cost='precomputed' only costs are known.")
     return True
 
 
@@ -130,16 +131,23 @@ class Sinkhorn(TransportEstimator):
     :math:`\sqrt{tr(\Sigma_x \Sigma_y)}`. Between normal laws in 1 to 30 columns no fixed share
     did better everywhere; fewer rows and more columns want more.
 
-    For ``value_``, :func:`infotheory.confidence_interval` and :func:`infotheory.transport` have
-    the standard error :math:`(Var f / n + Var g / m)^{1/2}`, and a bias, which is upwards and of
-    the order of 1 / n, by the singular values of the plan.
+    :func:`infotheory.confidence_interval` and :func:`infotheory.transport` have an interval for
+    the regularised cost between the two laws, from the variances of the potentials,
+    :math:`Var f / n + Var g / m`. The bias of ``value_``, upwards and of the order of 1 / n, is
+    found from the singular values of the plan, taken off, and its square added to the variance.
+    Over 100 to 150 draws of normal laws with 300 and 300, or 600 and 300 rows, nominal 90 %
+    intervals covered .86 to .94 in 1, 2 and 5 columns, with epsilon a tenth of the spread or the
+    spread; in 10 columns .87 and .91 with the spread, and .95 and .83 with a tenth of it, where
+    the bias is larger than everything else and only two thirds and a half of it were found.
 
     A step before this one in a Pipeline sees X and not y: a scaler there would compare scaled
     rows with unscaled ones. Scale both samples alike beforehand.
 
-    Complexity: O(n m) a sweep and for memory. Sources: Cuturi (2013), arXiv:1306.0895; Pooladian
-    and Niles-Weed (2021), arXiv:2109.12004, of the map; del Barrio, González-Sanz, Loubes and
-    Niles-Weed (2023), arXiv:2204.09105, of the standard error.
+    Complexity: O(n m) a sweep and for memory; for more than 25 million pairs and ``method="auto"``
+    :func:`infotheory.functional.sinkhorn_points` solves, with memory O(n + m), and there is no
+    ``plan_``; 2 048 rows of each sample then tell spread and bias. Sources: Cuturi (2013),
+    arXiv:1306.0895; Pooladian and Niles-Weed (2021), arXiv:2109.12004, of the map; del Barrio,
+    González-Sanz, Loubes and Niles-Weed (2023), arXiv:2204.09105, of the interval.
 
     Examples
     --------
@@ -226,8 +234,8 @@ class Sinkhorn(TransportEstimator):
         self.marginal_error_ = float(found.marginal_error)
         self.converged_ = bool(found.converged)
         self.n_iter_ = found.n_iter
-        self._note_one_to_one(notes)
-        self.notes_ = tuple(notes)
+        information = (self.value_ - self.cost_) / self.epsilon_
+        self.notes_ = (*notes, *one_to_one_note(information, *self._weights))
         return self
 
     def _is_dense(self, n: int, m: int) -> bool:
@@ -287,17 +295,13 @@ class Sinkhorn(TransportEstimator):
         init = getattr(self, "potentials_", None) if self.warm_start else None
         if init is not None and tuple(map(len, init)) != (len(a), len(b)):
             init = None
-        options: dict[str, Any] = {
-            "epsilon": self.epsilon_,
-            "tol": self.tol,
-            "max_iter": self.max_iter,
-            "init": init,
-        }
+        options: dict[str, Any] = {"epsilon": self.epsilon_, "tol": self.tol, "init": init}
+        options["max_iter"] = self.max_iter
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             if costs is None:
-                X, Y = self._source, self._target
-                found = sinkhorn_points(X, Y, a, b, cost=self.cost, **options)
+                samples = self._source, self._target
+                found = sinkhorn_points(*samples, a, b, cost=self.cost, **options)
             else:
                 found = sinkhorn(costs, a, b, method=self.method, **options)
         if not found.converged:
@@ -309,16 +313,6 @@ class Sinkhorn(TransportEstimator):
             )
             warnings.warn(notes[-1], ConvergenceWarning, stacklevel=3)
         return found
-
-    def _note_one_to_one(self, notes: list[str]) -> None:
-        information = (self.value_ - self.cost_) / self.epsilon_
-        most = -math.log(max(float(w @ w) for w in self._weights))
-        if most > 0 and information > _ONE_TO_ONE * most:
-            notes.append(
-                f"The plan nearly pairs single rows (its information is {information:.3g} of at "
-                f"most about {most:.3g} nats): maps of new rows jump between rows of the target. "
-                f"Raise epsilon for a smoother map."
-            )
 
     @property
     def plan_(self) -> np.ndarray:
@@ -376,7 +370,7 @@ class Sinkhorn(TransportEstimator):
         return entropic_map(self._check_target(X, "X"), *self._from_source())
 
     def sample(self, X: Any, random_state: Any = None) -> np.ndarray:
-        """Draw one row of the target for each row, from the law of y given x.
+        """Draw a row of the target for each row, from the law of y given x.
 
         Parameters
         ----------
@@ -430,12 +424,12 @@ class Sinkhorn(TransportEstimator):
         Parameters
         ----------
         input_features : None
-            There for the interface: columns of the source are not those of the target.
+            Not used.
 
         Returns
         -------
         ndarray of str
-            Those of y where it had names, else sinkhorn0, sinkhorn1, ...
+            sinkhorn0, sinkhorn1, ... where y had no names.
         """
         check_is_fitted(self)
         names = self._target_names
@@ -475,10 +469,7 @@ class Sinkhorn(TransportEstimator):
                 influence[rows] += slope * of_rows / np.sum(w[rows])
         # Where the bias is large it is known no better than to its own size.
         variance = self._value_bias() ** 2
-        for influence, w in zip(influences, self._weights, strict=True):
-            size = float(w @ w)
-            if size < 1:
-                variance += float(w**2 @ (influence - w @ influence) ** 2) / (1 - size)
+        variance += sum(map(mean_variance, influences, self._weights))
         return math.sqrt(variance)
 
     _bias_source = "the singular values of the plan"
