@@ -133,7 +133,7 @@ class DriftPlan(PotentialPlan):
     def _weighed_ends(self, starts: Tensor) -> Tensor:
         """Ends of paths from each row, drawn anew by their weights within the row."""
         places, log_weight = self.simulate(starts)
-        chosen = torch.multinomial(torch.softmax(log_weight, dim=1), _PATHS, replacement=True)
+        chosen = self.choose(log_weight, _PATHS)
         ends = places[-1].gather(1, chosen[..., None].expand_as(places[-1]))
         return ends.flatten(0, 1)
 

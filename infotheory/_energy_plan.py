@@ -97,8 +97,7 @@ class EnergyPlan(PotentialPlan):
         noise = torch.randn(shape, dtype=y.dtype, device=y.device)
         every = torch.cat([y[None], self.slope * x + torch.sqrt(self.variance) * noise])
         with torch.no_grad():
-            chances = torch.softmax(self.potential(every), dim=0)
-        chosen = torch.multinomial(chances.T, 1).T[..., None]
+            chosen = self.choose(self.potential(every).T, 1).T[..., None]
         return every.gather(0, chosen.expand(1, *y.shape))[0]
 
     def fit(self, x: Tensor, y: Tensor, plan: Plan, n_steps: int) -> PlanHistory:

@@ -67,6 +67,15 @@ class PotentialPlan(nn.Module):
             (gradient,) = torch.autograd.grad(values.sum(), leaf)
         return values.detach(), gradient
 
+    @staticmethod
+    def choose(log_weights: Tensor, n_choices: int) -> Tensor:
+        """Indices along the last axis by their weights, (..., n_choices).
+
+        Missing weights raise nothing: the loss shows them.
+        """
+        every = log_weights[..., None, :].expand(*log_weights.shape[:-1], n_choices, -1)
+        return (every - torch.log(torch.empty_like(every).exponential_())).argmax(dim=-1)
+
     def exchange(self, y: Tensor, x: Tensor, n_rounds: int) -> Tensor:
         """Let random pairs of rows exchange their ends, where that suits them."""
         y = y.clone()
