@@ -327,8 +327,8 @@ class LightSB(TransportEstimator):
         dropped = fitted.n_dropped + begun.fitted.n_dropped
         if dropped:
             notes.append(
-                f"{dropped} component(s) that had fewer than two rows of y were dropped; "
-                f"{self.n_components_} are left."
+                f"{dropped} component(s) without rows of y were dropped; {self.n_components_} are "
+                f"left."
             )
         if np.any(np.ptp(target, axis=0) == 0):
             notes.append(
@@ -337,9 +337,9 @@ class LightSB(TransportEstimator):
             )
         elif (thin := self._n_thin()) > 0:
             notes.append(
-                f"{thin} of {self.n_components_} components have shrunk to rows of y that repeat "
-                f"or lie on a line or plane, and hold a millionth of the variance of a column "
-                f"only: y has no density there, and the score says nothing."
+                f"{thin} of {self.n_components_} components have shrunk to single rows of y, or to "
+                f"rows that repeat or lie on a line or plane, and hold a millionth of the variance "
+                f"of a column: the fit has no density there, and the score says little."
             )
         if self.n_components == "auto" and self.n_components_ >= _MOST_COMPONENTS:
             notes.append(

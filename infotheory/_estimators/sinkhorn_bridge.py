@@ -31,7 +31,6 @@ from infotheory.functional import (
 from infotheory.functional._entropic_map import entropic_weights
 
 _SEARCH_TOL = 1e-2  # marginal error of plans that are made to choose epsilon
-_FACTOR = math.sqrt(2.0)  # between their epsilons
 
 
 class SinkhornBridge(TransportEstimator):
@@ -131,7 +130,7 @@ class SinkhornBridge(TransportEstimator):
         self,
         *,
         epsilon: float | None = None,
-        tau: float = 0.99,
+        tau: float = 0.999,
         effective_rows: float = 10.0,
         tol: float = 1e-4,
         max_iter: int = 100_000,
@@ -194,15 +193,29 @@ class SinkhornBridge(TransportEstimator):
         """The smallest epsilon, from the one asked for up, that leaves enough effective rows."""
         # All rows at an infinite epsilon: half of them can be had at a finite one.
         goal = min(self.effective_rows, costs.shape[1] / 2)
-        level, init = self.epsilon_, None
         if goal <= 1 or np.ptp(costs) == 0:
-            return level
+            return self.epsilon_
+        spread = 10 * default_epsilon(self._source, self._target, [])
+        # Down from where the plan is nearly independent: quick, and each plan starts the next.
+        k = max(0, math.ceil(math.log2(spread / self.epsilon_)))
+        enough, init = None, None
         while True:
+            level = self.epsilon_ * 2.0**k
             plan = _solved(costs, level, _SEARCH_TOL, self.max_iter, init)
             if _effective_rows(plan) >= goal:
-                return level
-            init = plan.dual
-            level *= _FACTOR
+                if k <= 0 or enough is False:
+                    return level
+                enough, init, k = True, plan.dual, k - 1
+            elif enough:
+                return self._between(costs, level, goal, init)
+            else:
+                enough, k = False, k + 1
+
+    def _between(self, costs: np.ndarray, level: float, goal: float, init: Any) -> float:
+        """A level that is too small times the square root of 2, if that is enough, or times 2."""
+        middle = math.sqrt(2.0) * level
+        plan = _solved(costs, middle, _SEARCH_TOL, self.max_iter, init)
+        return middle if _effective_rows(plan) >= goal else 2.0 * level
 
     def transform(self, X: Any) -> np.ndarray:
         """Mean of y given each row: the entropic map.

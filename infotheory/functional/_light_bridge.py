@@ -13,6 +13,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from array_api_compat import device
+
 from infotheory._xp import array_namespace, logsumexp
 from infotheory._xp._namespace import Array
 
@@ -170,7 +172,7 @@ class LightBridge:
         LightBridge
             With (1 - time) epsilon; x is then the place at that time.
         """
-        xp = array_namespace(self.slopes)
+        xp, dim = array_namespace(self.slopes), self.offsets.shape[-1]
         left = 1 - time
         if self._is_diagonal:
             total = left + time * self.slopes
@@ -178,7 +180,7 @@ class LightBridge:
             square = time * self.offsets**2 / total
             log_det = xp.sum(xp.log(total), axis=-1)
         else:
-            unit = xp.eye(self.slopes.shape[-1], dtype=self.slopes.dtype)
+            unit = xp.eye(dim, dtype=self.slopes.dtype, device=device(self.slopes))
             total = left * unit + time * self.slopes
             slopes = xp.linalg.solve(total, self.slopes)
             slopes = (slopes + xp.matrix_transpose(slopes)) / 2

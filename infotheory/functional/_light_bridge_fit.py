@@ -19,6 +19,7 @@ from infotheory.functional._light_bridge import LightBridge
 
 _BALANCED = 1e-6  # L1 distance of the shares of X from those of y, in the inner problem
 _INNER_STEPS = 50
+_NEARLY_NONE = 1e-12
 _HALVINGS = 12
 
 
@@ -65,7 +66,12 @@ class _Rows:
         return terms
 
     def moments(self, weights: np.ndarray) -> _Moments:
-        """Of the rows weighted by (K, n), whose columns sum to 1."""
+        """Of the rows weighted by (K, n), whose columns sum to 1.
+
+        A component without any weight, as at a tiny epsilon, has the moments of all rows.
+        """
+        empty = ~np.any(weights > 0, axis=1)
+        weights = np.where(empty[:, None], _NEARLY_NONE, weights) if empty.any() else weights
         totals = weights.sum(axis=1)
         shares = totals / len(self.values)
         scale = 1.0 / totals[:, None]
@@ -232,8 +238,8 @@ def fit_light_bridge(
     LightFit
     """
     solver = _Solver(X, y, epsilon, diagonal, floor)
-    # Fewer rows of y than this have no covariance of their own.
-    fewest = 2.0 / len(y)
+    # A component of less than a hundredth of a row is empty.
+    fewest = 0.01 / len(y)
     n_dropped = 0
     if isinstance(start, LightBridge):
         state = _State(start.log_weights, start.offsets, start.slopes)
