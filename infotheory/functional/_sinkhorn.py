@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 from array_api_compat import device
@@ -99,7 +100,7 @@ def sinkhorn(
     True
     """
     cost, a, b = _checked(cost, a, b, epsilon, tol, method)
-    start = None if init is None else getattr(init, "dual", init)
+    start: Any = None if init is None else getattr(init, "dual", init)
     f, g, error, counts = solved(cost, a, b, epsilon, tol, max_iter, method, start)
     worst = float(np.max(detached_numpy(error)))
     notes = ()
@@ -187,26 +188,41 @@ def check_positive(**values: float) -> None:
 
 
 def checked_weights(
-    name: str, w: Array | None, shape: tuple[int, ...], like: Array, each: str
+    name: str,
+    w: Array | None,
+    shape: tuple[int, ...],
+    like: Array,
+    each: str,
+    *,
+    is_law: bool = True,
 ) -> Array:
-    """Weights with sum 1 in the dtype of an array, uniform if None; `each` is what has one."""
+    """Weights in the dtype of an array, uniform if None; `each` is what has one.
+
+    They have sum 1, or any that is positive where they are no law.
+    """
     xp = array_namespace(like)
     if w is None:
         return xp.full(shape, 1 / shape[-1], dtype=like.dtype, device=device(like))
-    w = xp.astype(w, like.dtype)
-    if w.shape[-1:] != shape[-1:]:
+    weights: Array = xp.astype(w, like.dtype)
+    if weights.shape[-1:] != shape[-1:]:
         raise ValueError(
             f"{name} must have {shape[-1]} entries, one for each {each}, "
-            f"got shape {tuple(w.shape)}."
+            f"got shape {tuple(weights.shape)}."
         )
-    if not bool(xp.all(w >= 0)):
-        raise ValueError(f"{name} must not be negative or missing, got {float(xp.min(w)):g}.")
-    total = xp.sum(w, axis=-1, keepdims=True)
+    if not bool(xp.all(weights >= 0)):
+        raise ValueError(f"{name} must not be negative or missing, got {float(xp.min(weights)):g}.")
+    total = xp.sum(weights, axis=-1, keepdims=True)
+    if not is_law:
+        if not bool(xp.all(xp.isfinite(total) & (total > 0))):
+            raise ValueError(
+                f"{name} must have a finite sum above 0, got {float(xp.min(total)):g}."
+            )
+        return xp.broadcast_to(weights, shape)
     if not bool(xp.all(xp.abs(total - 1) <= _WEIGHT_TOLERANCE)):
         raise ValueError(
             f"{name} must sum to 1, got {float(xp.max(total)):.6g}. Divide it by its sum."
         )
-    return xp.broadcast_to(w / total, shape)
+    return xp.broadcast_to(weights / total, shape)
 
 
 def _solve(

@@ -193,7 +193,6 @@ class Ascent:
     def newton(self, tol: float, max_steps: int) -> Array:
         """Damped Newton steps on f with g exact, until the error is at most `tol`."""
         p, xp = self.problem, self.xp
-        root_a, root_b = xp.sqrt(p.a), xp.sqrt(p.b)
         self._make_columns_exact()
         for _ in range(max_steps):
             rows = self.rows()
@@ -201,12 +200,26 @@ class Ascent:
             if bool(xp.all(error <= tol)):
                 break
             self.counts.newton_steps += 1
-            scalings = root_a * xp.exp(self.log_u), root_b * xp.exp(self.log_v)
-            step = newton_step(self.kernel, scalings, p.a, rows, error)
-            self._move(step, p.a * (1 - rows))
+            lacking, step = self._newton_step(rows, error)
+            self._move(step, p.a * lacking)
             self.sweep(self.rows(), xp.ones_like(error)[..., None])
         rows = self.rows()
         return self.error(rows)
+
+    def _newton_step(self, rows: Array, error: Array) -> tuple[Array, Array]:
+        """What row sums lack, over the weights, and the step of log scalings."""
+        p, xp = self.problem, self.xp
+        scalings = xp.sqrt(p.a) * xp.exp(self.log_u), xp.sqrt(p.b) * xp.exp(self.log_v)
+        lacking = 1 - rows
+        step = newton_step(self.kernel, scalings, p.a, rows, lacking, error, is_singular=True)
+        return lacking, step
+
+    def _followed(self, taken: Array) -> tuple[Array, Array]:
+        """After a step of f from exact columns: the rise of the dual over eps, and exact log_v."""
+        p, xp = self.problem, self.xp
+        change = -xp.log(self.columns())
+        rise = xp.sum(p.a * taken, axis=-1) + xp.sum(p.b * change, axis=-1)
+        return rise, self.log_v + change
 
     def _within_reach(self, step: Array, gradient: Array) -> Array:
         """A step that the kernel can hold: the tips cut off, or all shorter where that is uphill.
@@ -227,17 +240,15 @@ class Ascent:
         Halved until it does, and doubled as long as it rises more: masses that are too large by
         a factor e^t take t steps of Newton, each of length 1.
         """
-        p, xp = self.problem, self.xp
+        xp = self.xp
         step = self._within_reach(step, gradient)
         slope = xp.sum(gradient * step, axis=-1)
         most = self.kernel.reach / xp.clip(xp.max(xp.abs(step), axis=-1), 1e-30, None)
-        start, before = self.log_u, self.log_v
+        start = self.log_u
 
         def rise_at(length: Array) -> tuple[Array, Array]:
             self.log_u = start + length[..., None] * step
-            log_v = before - xp.log(self.columns())
-            rise = xp.sum(p.a * length[..., None] * step, axis=-1)
-            return rise + xp.sum(p.b * (log_v - before), axis=-1), log_v
+            return self._followed(length[..., None] * step)
 
         length = xp.ones_like(slope)
         rise, log_v = rise_at(length)

@@ -2,7 +2,8 @@
 
 With all potentials in the kernel K, M = diag(sqrt(a)) K diag(sqrt(b)) and r the ratio of row sums
 to weights, exact columns leave (diag(r) - M M^T) s = sqrt(a) (1 - r) for s = sqrt(a) df / eps: a
-graph Laplacian whose null vector is sqrt(a).
+graph Laplacian whose null vector is sqrt(a). Where marginals may move at a price, the diagonal is
+larger and the system is not singular.
 """
 
 from __future__ import annotations
@@ -25,7 +26,14 @@ _LEAST_ENTRY = 1e-10  # of M, whose rows have squares that sum to 1 or less
 
 
 def newton_step(
-    kernel: Any, scalings: tuple[Array, Array], a: Array, rows: Array, error: Array
+    kernel: Any,
+    scalings: tuple[Array, Array],
+    a: Array,
+    diagonal: Array,
+    lacking: Array,
+    error: Array,
+    *,
+    is_singular: bool,
 ) -> Array:
     """df / eps of a Newton step, (..., n).
 
@@ -34,22 +42,22 @@ def newton_step(
     kernel : DenseKernel
     scalings : arrays of shape (..., n), (..., m)
         sqrt(a) u and sqrt(b) v, with u and v the scalings of the kernel.
-    a, rows : arrays of shape (..., n)
-        Weights, and row sums over them.
+    a, diagonal, lacking : arrays of shape (..., n)
+        Weights, diagonal of the system, and what row sums lack over the weights.
     error : array of shape (...)
         L1 distance of the row sums from the weights.
     """
     xp = array_namespace(a)
     root = xp.sqrt(a)
-    right = root * (1 - rows)
+    right = root * lacking
     n, step = a.shape[-1], None
     if n > _DIRECT:
         damping = _DAMPING * xp.clip(error, None, 1.0)[..., None]
-        product, diagonal = kernel.normal(*scalings, _LEAST_ENTRY)
-        whole = rows + damping
+        product, of_product = kernel.normal(*scalings, _LEAST_ENTRY)
+        whole = diagonal + damping
         step, is_solved = conjugate_gradients(
             lambda x: whole * x - product(x),
-            xp.clip(whole - diagonal, 1e-12, None),
+            xp.clip(whole - of_product, 1e-12, None),
             right,
             xp.clip(error, None, _MOST_LOOSE),
         )
@@ -57,8 +65,9 @@ def newton_step(
             step = None
     if step is None:
         eye = xp.eye(n, dtype=a.dtype, device=device(a))
-        system = (rows + _RIDGE)[..., :, None] * eye - kernel.gram(*scalings)
-        system = system + root[..., :, None] * root[..., None, :]
+        system = (diagonal + _RIDGE)[..., :, None] * eye - kernel.gram(*scalings)
+        if is_singular:
+            system = system + root[..., :, None] * root[..., None, :]
         step = xp.linalg.solve(system, right[..., None])[..., 0]
     return xp.where(a > 0, step / xp.where(a > 0, root, 1.0), 0.0)
 

@@ -10,6 +10,21 @@ from infotheory._xp._namespace import Array
 from infotheory.functional._sinkhorn_implicit import implicit_potentials, off_graph
 
 
+def rounded(plan: Array, a: Array, b: Array) -> Array:
+    """A plan with exactly the marginals a and b, of equal sums, near one that has them nearly."""
+    xp = array_namespace(a)
+    rows = xp.sum(plan, axis=-1)
+    plan = plan * xp.where(rows > a, a / xp.where(rows > 0, rows, 1.0), 1.0)[..., :, None]
+    columns = xp.sum(plan, axis=-2)
+    kept = xp.where(columns > b, b / xp.where(columns > 0, columns, 1.0), 1.0)
+    plan = plan * kept[..., None, :]
+    lacking_a = xp.clip(a - xp.sum(plan, axis=-1), 0.0, None)
+    lacking_b = xp.clip(b - xp.sum(plan, axis=-2), 0.0, None)
+    lacking = xp.sum(lacking_a, axis=-1)[..., None, None]
+    share = lacking_a[..., :, None] / xp.where(lacking > 0, lacking, 1.0)
+    return plan + share * lacking_b[..., None, :]
+
+
 @dataclass(frozen=True, eq=False)
 class EntropicPlan:
     r"""An entropic transport plan by its potentials.
@@ -116,18 +131,7 @@ class EntropicPlan:
 
         Off the graph of any gradient, as is `duality_gap`.
         """
-        xp = array_namespace(self.a)
-        plan, a, b = (off_graph(part) for part in (self.plan, self.a, self.b))
-        rows = xp.sum(plan, axis=-1)
-        plan = plan * xp.where(rows > a, a / xp.where(rows > 0, rows, 1.0), 1.0)[..., :, None]
-        columns = xp.sum(plan, axis=-2)
-        kept = xp.where(columns > b, b / xp.where(columns > 0, columns, 1.0), 1.0)
-        plan = plan * kept[..., None, :]
-        lacking_a = xp.clip(a - xp.sum(plan, axis=-1), 0.0, None)
-        lacking_b = xp.clip(b - xp.sum(plan, axis=-2), 0.0, None)
-        lacking = xp.sum(lacking_a, axis=-1)[..., None, None]
-        share = lacking_a[..., :, None] / xp.where(lacking > 0, lacking, 1.0)
-        return plan + share * lacking_b[..., None, :]
+        return rounded(*(off_graph(part) for part in (self.plan, self.a, self.b)))
 
     @cached_property
     def duality_gap(self) -> Array:
