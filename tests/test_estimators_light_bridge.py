@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,15 @@ from infotheory.functional import (
 )
 
 
+@pytest.fixture
+def global_state_restored() -> Iterator[None]:
+    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
+    state = np.random.get_state()  # noqa: NPY002
+    yield
+    np.random.set_state(state)  # noqa: NPY002
+
+
+@pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks(
     [LightSB(), LightSB(n_components=2, covariance_type="full")],
     expected_failed_checks=expected_failures,
@@ -35,6 +45,7 @@ def test_scikit_learn(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
+@pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks(
     [with_any_target(LightSB)(n_components=2)],
     expected_failed_checks=expected_failures_with_any_target,
