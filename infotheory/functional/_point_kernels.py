@@ -129,10 +129,11 @@ class PointKernel:
         return own - unit * (top + np.log2(found / len(copies)))
 
     def _arrays(self, kind: str, cloud: Cloud, dtype: Any) -> np.ndarray:
-        """Coordinates of a cloud, which products need scaled on one side, distances on both."""
+        """Coordinates of a cloud such that their products, or distances, are exponents."""
         key = (kind, id(cloud), dtype)
         if key not in self._cast:
-            scale = self.slope / self.unit if kind == "pages" or self.by_distance else 1.0
+            scale = self.slope / self.unit
+            scale = scale if self.by_distance else math.sqrt(scale)
             self._cast[key] = (scale * getattr(cloud, kind)).astype(dtype)
         return self._cast[key]
 

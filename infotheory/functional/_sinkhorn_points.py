@@ -70,7 +70,7 @@ def sinkhorn_points(
     ------
     ValueError
         If points or weights are not finite, weights are negative or do not sum to 1 within 1e-6,
-        shapes do not match, or epsilon, tol, cost or block_size is out of its rule.
+        shapes do not match, or epsilon, tol, cost, init or block_size is out of its rule.
     TypeError
         If the group holds what is not callable.
 
@@ -110,7 +110,7 @@ def sinkhorn_points(
     a = checked_weights("a", a, (X.shape[0],), X, "row of X")
     b = checked_weights("b", b, (Y.shape[0],), Y, "row of Y")
     costs = PointCosts(X, orbit(Y, group), cost, float(epsilon), int(block_size))
-    start = None if init is None else getattr(init, "dual", init)
+    start = None if init is None else _checked_start(getattr(init, "dual", init), costs)
     f, g, error, counts = _solved(costs, a, b, tol, max_iter, start)
     notes = ()
     if not error <= tol:
@@ -129,7 +129,7 @@ def _checked_points(X: Array, Y: Array) -> tuple[Array, Array]:
         if points.ndim != 2 or 0 in points.shape:
             raise ValueError(
                 f"{name} must have shape (points, columns), at least one of each, got "
-                f"{tuple(points.shape)}."
+                f"{tuple(points.shape)}. A single column is {name}[:, None]."
             )
         if not bool(xp.all(xp.isfinite(points))):
             raise ValueError(f"{name} must be finite. Replace or leave out what is missing.")
@@ -138,6 +138,20 @@ def _checked_points(X: Array, Y: Array) -> tuple[Array, Array]:
             f"X and Y must have the same number of columns, got {X.shape[1]} and {Y.shape[1]}."
         )
     return X, Y
+
+
+def _checked_start(init: tuple[Array, Array], costs: PointCosts) -> tuple[Array, Array]:
+    """Potentials as solvers take them."""
+    f, g = costs.number(init[0]), costs.number(init[1])
+    if (tuple(f.shape), tuple(g.shape)) != ((costs.shape[0],), (costs.shape[1],)):
+        raise ValueError(
+            f"init must hold one potential for each row of X and of Y, shapes ({costs.shape[0]},) "
+            f"and ({costs.shape[1]},), got {tuple(f.shape)} and {tuple(g.shape)}."
+        )
+    xp = array_namespace(f)
+    if not bool(xp.all(xp.isfinite(f)) & xp.all(xp.isfinite(g))):
+        raise ValueError("init must be finite. Leave it out to start anew.")
+    return f, g
 
 
 def _solved(
@@ -152,13 +166,12 @@ def _solved(
     inner, weights = costs.inside(), [costs.number(w) for w in (a, b)]
     xp = array_namespace(weights[0])
     weights = [w / xp.sum(w) for w in weights]
-    given = None if start is None else (costs.number(start[0]), costs.number(start[1]))
     kept = [like(np.flatnonzero(detached_numpy(w) > 0), w) for w in weights]
     part = inner.kept(kept[0], kept[1])
     of_x, of_y = (xp.take(w, at) for w, at in zip(weights, kept, strict=True))
-    if given is not None:
-        given = xp.take(given[0], kept[0]), xp.take(given[1], kept[1])
-    f, g, error, counts = point_potentials(part, of_x, of_y, costs.epsilon, tol, max_iter, given)
+    if start is not None:
+        start = xp.take(start[0], kept[0]), xp.take(start[1], kept[1])
+    f, g, error, counts = point_potentials(part, of_x, of_y, costs.epsilon, tol, max_iter, start)
     # Points without weight have the potentials of the update that would be theirs.
     if part.shape != inner.shape:
         log_a, log_b = safe_log(of_x), safe_log(of_y)
