@@ -38,7 +38,8 @@ class LowRankPlan:
 
     Notes
     -----
-    Source: Scetbon, Cuturi and Peyre (2021), arXiv:2103.04737.
+    A product with ``times`` is O((n + m) r), ``plan`` O(n m r). Source: Scetbon, Cuturi and Peyre
+    (2021), arXiv:2103.04737.
 
     Examples
     --------
@@ -204,8 +205,7 @@ class _Problem:
         typical = np.mean([np.mean(s) for s in slopes])
         length = step / typical if typical > 0 else 0.0
         K = [_scaled(_log(p) - length * s) for p, s in zip((Q, R), slopes, strict=True)]
-        v, w = np.ones_like(g), np.ones_like(g)
-        new = g
+        u, z, v, w, new = self.a, self.b, np.ones_like(g), np.ones_like(g), g
         for _ in range(_SWEEPS):
             rows = K[0] @ v, K[1] @ w
             u, z = self.a / np.maximum(rows[0], 1e-300), self.b / np.maximum(rows[1], 1e-300)

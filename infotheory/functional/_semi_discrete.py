@@ -33,7 +33,7 @@ _RIDGE = 1e-5  # of the mean of the diagonal
 class SemiDiscretePotential(NamedTuple):
     """What :func:`semi_discrete` found.
 
-    Attributes
+    Parameters
     ----------
     potential : ndarray of shape (m,)
         g, with weighted mean 0, in units of the cost.
@@ -46,7 +46,8 @@ class SemiDiscretePotential(NamedTuple):
 
     Notes
     -----
-    Source: Genans et al. (2025), arXiv:2510.27340.
+    New rows are mapped by :func:`laguerre_cells`, O(m d) each. Source: Genans et al. (2025),
+    arXiv:2510.27340.
 
     Examples
     --------
