@@ -82,6 +82,11 @@ def is_two_sample(estimator: Any) -> bool:
     return hasattr(last_step(estimator), "divergence_")
 
 
+def is_transport(estimator: Any) -> bool:
+    """Whether ``y`` is a sample of its own, whose rows do not belong to those of X."""
+    return isinstance(last_step(estimator), TransportEstimator)
+
+
 def takes_variables(estimator: Any) -> bool:
     """Whether ``fit`` accepts checked variables, which only our own estimators do."""
     return isinstance(estimator, _Shape)

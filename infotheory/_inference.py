@@ -15,6 +15,7 @@ from infotheory._base import (
     check_instance,
     check_takes_groups,
     fitted_value,
+    is_transport,
     is_two_sample,
     last_step,
     unit_of_estimator,
@@ -294,18 +295,25 @@ def _subsampled_error(
             f"at least {_FEWEST_ROWS} groups are needed. Pass confidence_level=None for the value "
             f"alone, or more groups."
         )
+    strata, total = None, n
+    transported = is_transport(fitted)
+    if transported:
+        strata = np.repeat([0, 1], [n, row_count(y)])
+        total = len(strata)
     # Smaller parts underestimate the error near independence, larger ones overestimate it:
     # measured for nearest neighbours at n = 1 000.
-    size = max(n // 3, 10)
-    strata = None
+    size = max(total // 3, 10)
     if is_two_sample(fitted) and groups is None:
         strata = describe(y, "y", discrete=True).codes()[0]
 
     def statistic(drawn: np.ndarray) -> float:
         rows = drawn if groups is None else np.flatnonzero(np.isin(groups, drawn))
+        chosen = [rows] * len(data)
+        if transported:
+            chosen[:2] = rows[rows < n], rows[rows >= n] - n
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            parts = (take_rows(table, rows) for table in data)
+            parts = [take_rows(table, some) for table, some in zip(data, chosen, strict=True)]
             try:
                 return fitted_value(_fit(fitted, *parts))
             except ValueError as error:
@@ -317,13 +325,13 @@ def _subsampled_error(
 
     values = evaluate(
         statistic,
-        subsamples(n, size, n_resamples, rng, strata),
+        subsamples(total, size, n_resamples, rng, strata),
         total=n_resamples,
         n_jobs=n_jobs,
         verbose=verbose,
         label="subsamples",
     )
-    return subsampling_standard_error(values, size, n)
+    return subsampling_standard_error(values, size, total)
 
 
 def permutation_test(
@@ -406,6 +414,12 @@ def permutation_test(
             f"estimator must compare two variables or two samples, got {type(fitted).__name__}: an "
             f"entropy is the same for every order of the rows. Test a mutual information or a "
             f"divergence."
+        )
+    if is_transport(fitted):
+        raise ValueError(
+            f"estimator must compare two variables or two samples, got {type(fitted).__name__}: "
+            f"the cost of transport is the same for every order of the rows. Test P = Q by "
+            f"divergence(P, Q, kind='sinkhorn', n_permutations=199)."
         )
     permuted = None
     if condition is None:

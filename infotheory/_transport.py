@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from infotheory._base import TransportEstimator, last_step, takes_variables
+from infotheory._columns import as_columns
 from infotheory._estimate import check_confidence_level
 from infotheory._estimators.automatic import named
 from infotheory._inference import confidence_interval, point_estimate
 from infotheory._resampling import local_random_state
 from infotheory._transport_estimate import TransportEstimate
-from infotheory._validation import Variable, describe
+from infotheory._validation import Variable, check_same_times, describe
 
 _FEWEST_ROWS = 20
 # The share of a standard error whose square is half of the variance.
@@ -96,6 +97,7 @@ def transport(
     chosen = _chosen(estimator, epsilon, cost)
     if not callable(getattr(last_step(chosen), "cost", None)):
         _check_same_columns(p, q)
+        check_same_times(*(as_columns(t, n, allow_1d=True) for t, n in ((P, "P"), (Q, "Q"))))
     notes = []
     if hasattr(chosen, "steps") and len(chosen.steps) > 1:
         notes.append(

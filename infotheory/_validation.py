@@ -414,7 +414,7 @@ def two_samples(P: Any, Q: Any) -> tuple[Any, Any]:
                 f"P and Q must have the same columns, got {list(P.columns)} and "
                 f"{list(Q.columns)}. Select and order the columns of Q as in P."
             )
-        _check_same_times(*(as_columns(t, n, allow_1d=True) for t, n in ((P, "P"), (Q, "Q"))))
+        check_same_times(*(as_columns(t, n, allow_1d=True) for t, n in ((P, "P"), (Q, "Q"))))
         import pandas
 
         X = pandas.concat([P, Q], ignore_index=True)
@@ -425,7 +425,7 @@ def two_samples(P: Any, Q: Any) -> tuple[Any, Any]:
             f"P and Q must have the same number of columns, got {len(first)} and {len(second)}. "
             f"A divergence compares two laws on one space."
         )
-    _check_same_times(first, second)
+    check_same_times(first, second)
     n, m = len(first[0]), len(second[0])
     if array_api_compat.is_torch_array(P) and array_api_compat.is_torch_array(Q):
         import torch
@@ -438,7 +438,7 @@ def two_samples(P: Any, Q: Any) -> tuple[Any, Any]:
     return X, np.repeat([0, 1], [n, m])
 
 
-def _check_same_times(first: list[np.ndarray], second: list[np.ndarray]) -> None:
+def check_same_times(first: list[np.ndarray], second: list[np.ndarray]) -> None:
     """Dates in one sample and plain numbers in the other never meet."""
     for j, pair in enumerate(zip(first, second, strict=True)):
         times = [is_time(column) for column in pair]

@@ -150,6 +150,40 @@ def test_an_estimator_of_ones_own():
     assert not hasattr(moved, "duality_gap")
 
 
+def test_resampling_draws_from_each_sample():
+    P, Q = samples(60, 200)
+    e = confidence_interval(Shift(), P, Q, n_resamples=200, random_state=0)
+    # The value is |shift|^2 / 2, whose slope is the shift; 200 draws know a spread to a twentieth.
+    shift = e.estimator.shift_
+    exact = math.sqrt((P @ shift).var() / 60 + (Q @ shift).var() / 200)
+    assert e.standard_error == pytest.approx(exact, rel=0.2)
+    with pytest.raises(ValueError, match="the same for every order of the rows"):
+        infotheory.permutation_test(Sinkhorn(), P, Q)
+
+
+def test_extreme_scales_change_nothing_but_the_scale():
+    P, Q = samples()
+    plain = transport(P, Q)
+    for scale in (1e-70, 1e70):
+        moved = transport(scale * P, scale * Q)
+        np.testing.assert_allclose(moved.transform(scale * P), scale * plain.transform(P))
+        assert moved.value == pytest.approx(scale**2 * plain.value)
+        np.testing.assert_allclose(moved.interval, scale**2 * np.array(plain.interval))
+
+
+def test_atoms_have_an_interval_of_their_size():
+    moved = transport(np.repeat([0.0, 1.0], 30), np.repeat([0.0, 2.0], 25))
+    # Half of the mass moves by 1, at a cost of 1/2: by hand, without regularisation, .25.
+    assert 0 < moved.interval[0] < 0.25 < moved.interval[1] < 0.6
+
+
+def test_times_meet_times():
+    days = pd.Series(pd.date_range("2020", periods=30))
+    assert transport(days, days).converged
+    with pytest.raises(ValueError, match="times in P and float64 in Q"):
+        transport(days, np.arange(30.0))
+
+
 def test_few_rows_have_no_interval():
     P, Q = samples(60, 10)
     moved = transport(P, Q)
@@ -160,7 +194,7 @@ def test_few_rows_have_no_interval():
 
 def test_a_bias_beyond_the_spread_is_told():
     P, Q = samples(100, 100, d=20)
-    moved = transport(P, Q)
+    moved = transport(P, Q - 2)
     assert any("bias is larger than the spread" in note for note in moved.notes)
     assert not any("larger than" in note for note in transport(P, Q, epsilon=50.0).notes)
 

@@ -286,8 +286,7 @@ class Sinkhorn(TransportEstimator):
             )
             return
         self.epsilon_ = _SHARE * spread
-        slope = _SHARE / (2 * spread)
-        self._spread_influence = (rows, slope * of_x), (columns, slope * of_y)
+        self._spread_influence = (rows, _SHARE * of_x), (columns, _SHARE * of_y)
 
     def _solve(
         self, costs: np.ndarray | None, a: np.ndarray, b: np.ndarray, notes: list[str]

@@ -109,7 +109,7 @@ def entropic_potential(
     """
     xp = array_namespace(X, Y)
     parts = [
-        shared - epsilon * logsumexp(scores, axis=-1)
+        shared() - epsilon * logsumexp(scores, axis=-1)
         for scores, shared in _scores(X, Y, g, b, epsilon, cost)
     ]
     return xp.concat(parts, axis=-1)
@@ -136,8 +136,8 @@ def _soft_max(scores: Array) -> Array:
 
 def _scores(
     X: Array, Y: Array, g: Array, b: Array, epsilon: float, cost: Cost
-) -> Iterator[tuple[Array, Array]]:
-    """Log weights up to a constant a row, and the part of the cost that is that constant."""
+) -> Iterator[tuple[Array, Callable[[], Array]]]:
+    """Log weights up to a constant a row, and how to get the part of the cost that it is."""
     xp = array_namespace(X, Y)
     n, step = X.shape[-2], max(1, _BLOCK // Y.shape[-2])
     blocks = [slice(i, min(i + step, n)) for i in range(0, n, step)]
@@ -151,11 +151,14 @@ def _scores(
         across = xp.matrix_transpose(y) * (2.0 * half / epsilon)
         for rows in blocks:
             x = X[..., rows, :] - centre
-            yield at_y + x @ across, half * xp.sum(x * x, axis=-1)
+            yield at_y + x @ across, lambda x=x: half * xp.sum(x * x, axis=-1)
         return
     for rows in blocks:
         x = X[..., rows, :]
         costs = x if isinstance(cost, str) and cost == "precomputed" else transport_cost(x, Y, cost)
         # Of large costs only the differences matter.
         shared = xp.min(costs, axis=-1, keepdims=True)
-        yield (g[..., None, :] - (costs - shared)) / epsilon + log_b, shared[..., 0]
+        yield (
+            (g[..., None, :] - (costs - shared)) / epsilon + log_b,
+            lambda least=shared: least[..., 0],
+        )
