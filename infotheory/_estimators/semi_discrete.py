@@ -281,11 +281,13 @@ def _as_law(X: Any) -> Callable[[int, Any], Any] | None:
 def _weights(raw: Any, m: int) -> np.ndarray:
     if raw is None:
         return np.full(m, 1 / m)
-    weights = describe(raw, "target_weight", discrete=False, min_samples=1).values[:, 0]
-    if len(weights) != m:
+    checked = describe(raw, "target_weight", discrete=False, min_samples=1)
+    if (len(checked), checked.dim) != (m, 1):
         raise ValueError(
-            f"target_weight must have one entry for each of the {m} rows of y, got {len(weights)}."
+            f"target_weight must have one entry for each of the {m} rows of y, got "
+            f"{len(checked) * checked.dim}."
         )
+    weights = checked.values[:, 0]
     if np.any(weights < 0):
         raise ValueError(f"target_weight must not be negative, got {weights.min():g}.")
     total = float(weights.sum())

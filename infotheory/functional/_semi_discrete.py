@@ -27,6 +27,7 @@ _FIRST_SHARE = 0.1  # of the spread of the products: epsilon at which the gap is
 _FIRST_TOL = 1e-3  # marginal error of the start
 _FIRST_STEP = 0.5  # share of a Newton step
 _LARGEST_SYSTEM = 2000  # points of the target up to which steps are those of Newton
+_DRAWS_A_POINT = 10  # from which the Hessian is taken at the first epsilon
 _RIDGE = 1e-5  # of the mean of the diagonal
 
 
@@ -216,7 +217,9 @@ def semi_discrete(
     gap = float(np.mean(best[:, 1] - best[:, 0]))
     level = epsilon * gap
     offset = _start(products, b, level)
-    direction = _inverse_hessian(products + offset, b, level)
+    # With few draws a point, those at a small epsilon leave most boundaries without any.
+    smooth = level if len(first) >= _DRAWS_A_POINT * m else max(level, gap)
+    direction = _inverse_hessian(products + offset, b, smooth)
     limit = 2 * float(np.max(np.ptp(products, axis=1)))
     average, total = np.zeros(m), 0.0
     points, smoothing = points / spread, level
