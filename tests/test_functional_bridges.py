@@ -93,7 +93,9 @@ def test_drift_is_the_slope_of_the_log_of_the_convolved_potential(
             multivariate_normal(m, c + spread)
             for m, c in zip(pair.means, pair.covariances, strict=True)
         ]
-        return logsumexp([law.logpdf(x) for law in laws], axis=0, b=pair.weights[:, None])
+        return np.asarray(
+            logsumexp([law.logpdf(x) for law in laws], axis=0, b=pair.weights[:, None])
+        )
 
     x = np.random.default_rng(seed).normal(size=(4, 3))
     expected = epsilon * slope_by_differences(log_convolved, x)
@@ -183,7 +185,9 @@ def test_the_fit_ends_where_the_gradient_is_zero_and_never_climbs(diagonal: bool
         torch.asarray(p).requires_grad_()
         for p in (bridge.log_weights, bridge.offsets, bridge.slopes)
     ]
-    LightBridge(*parts, 0.5).loss(torch.asarray(X), torch.asarray(y)).backward()
+    LightBridge(parts[0], parts[1], parts[2], 0.5).loss(
+        torch.asarray(X), torch.asarray(y)
+    ).backward()
     for part in parts:
         assert float(part.grad.abs().max()) < 1e-4
 
@@ -221,8 +225,8 @@ def test_other_libraries_give_the_same_and_keep_their_kind(diagonal: bool) -> No
     X = np.random.default_rng(0).normal(size=(5, 3))
 
     def numbers(asarray: Callable[[Any], Any]) -> list[Any]:
-        parts = (asarray(p) for p in (bridge.log_weights, bridge.offsets, bridge.slopes))
-        other, x = LightBridge(*parts, 0.5), asarray(X)
+        parts = [asarray(p) for p in (bridge.log_weights, bridge.offsets, bridge.slopes)]
+        other, x = LightBridge(parts[0], parts[1], parts[2], 0.5), asarray(X)
         return [
             other.log_normalizer(x),
             other.log_potential(x),
@@ -236,10 +240,12 @@ def test_other_libraries_give_the_same_and_keep_their_kind(diagonal: bool) -> No
         for ours, expected in zip(numbers(asarray), numbers(np.asarray), strict=True):
             assert type(ours) is type(asarray(X))
             np.testing.assert_allclose(np.from_dlpack(ours), expected, atol=1e-10)
-    parts = [torch.asarray(p, dtype=torch.float32) for p in (bridge.log_weights, bridge.offsets)]
-    slopes = torch.asarray(np.array(bridge.slopes), dtype=torch.float32)
-    short = LightBridge(*parts, slopes, 0.5).drift(torch.asarray(X, dtype=torch.float32), 0.5)
-    assert short.dtype == torch.float32
+    short = [
+        torch.asarray(p, dtype=torch.float32)
+        for p in (bridge.log_weights, bridge.offsets, bridge.slopes, X)
+    ]
+    drift = LightBridge(short[0], short[1], short[2], 0.5).drift(short[3], 0.5)
+    assert drift.dtype == torch.float32
 
 
 def discrete_law(seed: int, epsilon: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -259,7 +265,9 @@ def test_discrete_drift_is_the_slope_of_the_log_of_the_convolved_potential(
 
     def log_convolved(x: np.ndarray) -> np.ndarray:
         squares = np.sum((x[:, None] - Y) ** 2, axis=-1)
-        return logsumexp(g / epsilon - squares / (2 * epsilon * (1 - time)), axis=1, b=b)
+        return np.asarray(
+            logsumexp(g / epsilon - squares / (2 * epsilon * (1 - time)), axis=1, b=b)
+        )
 
     x = np.random.default_rng(seed).normal(size=(4, 2))
     expected = epsilon * slope_by_differences(log_convolved, x)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -20,6 +18,7 @@ from infotheory._bridges import (
     default_epsilon,
     pinned_path,
 )
+from infotheory._mixture_search import MOST_COMPONENTS, Candidate, best_start
 from infotheory._resampling import local_random_state
 from infotheory.functional import LightBridge
 from infotheory.functional._light_bridge import ConditionalMixture
@@ -27,41 +26,8 @@ from infotheory.functional._light_bridge_fit import LightFit, fit_light_bridge
 
 # Share of the variance of each column of y that components have at least.
 _FLOOR = 1e-6
-# Rows of each sample on which components are counted and the fit begins, with those held out.
-_SEARCH_ROWS = 8000
 _SEARCH_STEPS = 50
 _SEARCH_TOL = 1e-4
-# Full slopes are tried where the search has so many rows for each column: with 40 the search took
-# longer than the fit, and diagonal ones were better in all cases of the mixture benchmark.
-_ROWS_FOR_FULL = 100
-_MOST_COMPONENTS = 128
-# Rows of y for each component at least, in the search.
-_ROWS_PER_COMPONENT = 5
-_STARTS = 3  # of k-means
-
-
-class _Candidate(NamedTuple):
-    """A fit to the rows of the search, and minus the terms of its loss for those held out."""
-
-    terms: tuple[np.ndarray, np.ndarray]
-    diagonal: bool
-    fitted: LightFit
-
-    @property
-    def score(self) -> float:
-        return float(sum(part.mean() for part in self.terms))
-
-    @property
-    def n_parameters(self) -> int:
-        bridge = self.fitted.bridge
-        d = bridge.offsets.shape[1]
-        return len(bridge.offsets) * (1 + d + (d if self.diagonal else d * (d + 1) // 2))
-
-    def is_no_worse(self, best: _Candidate) -> bool:
-        """Whether it is behind by no more than a standard error of the difference."""
-        apart = [b - own for own, b in zip(self.terms, best.terms, strict=True)]
-        error = np.sqrt(sum(float(part.var()) / len(part) for part in apart))
-        return sum(float(part.mean()) for part in apart) <= error
 
 
 class LightSB(TransportEstimator):
@@ -193,7 +159,7 @@ class LightSB(TransportEstimator):
             The fitted estimator.
         """
         source, target = self._check_source_and_target(X, y)
-        if self.n_components != "auto" and self.n_components > len(target):
+        if self.n_components != "auto" and int(self.n_components) > len(target):
             raise ValueError(
                 f"n_components must not exceed the rows of y, got {self.n_components} components "
                 f"for {len(target)} rows. Ask for fewer, or pass n_components='auto'."
@@ -209,7 +175,15 @@ class LightSB(TransportEstimator):
         variances = target.var(axis=0)
         typical = float(variances.mean()) or self.epsilon_
         self._floor = _FLOOR * np.where(variances > 0, variances, typical)
-        begun = self._begin(source, target, rng)
+        begun, self.validation_scores_ = best_start(
+            source,
+            target,
+            self._steps,
+            n_components=None if self.n_components == "auto" else int(self.n_components),
+            covariance_type=self.covariance_type,
+            validation_fraction=self.validation_fraction,
+            rng=rng,
+        )
         fitted = self._steps(source, target, begun.fitted.bridge, begun.diagonal, all_rows=True)
         self._keep(fitted, begun, source)
         self._note(fitted, begun, target, notes)
@@ -238,58 +212,7 @@ class LightSB(TransportEstimator):
             tol=self.tol if all_rows else _SEARCH_TOL,
         )
 
-    def _begin(
-        self, source: np.ndarray, target: np.ndarray, rng: np.random.RandomState
-    ) -> _Candidate:
-        """The best fit to the rows of the search, by the score of those held out."""
-        parts, held = [], []
-        for rows in (source, target):
-            chosen = rows[rng.permutation(len(rows))[:_SEARCH_ROWS]]
-            n_held = min(max(round(self.validation_fraction * len(chosen)), 1), len(chosen) - 1)
-            held.append(chosen[:n_held])
-            parts.append(chosen[n_held:])
-        fixed = self.n_components != "auto"
-        kinds = ["diag", "full"] if self.covariance_type == "auto" else [self.covariance_type]
-        if self.covariance_type == "auto":
-            fewest = min(len(parts[0]), len(parts[1]))
-            if source.shape[1] == 1:
-                kinds = ["full"]
-            elif fewest < _ROWS_FOR_FULL * source.shape[1]:
-                kinds = ["diag"]
-        if fixed and (len(kinds) == 1 or self.n_components > len(parts[1])):
-            # Nothing to choose: all rows may begin.
-            parts = [np.vstack([h, p]) for h, p in zip(held, parts, strict=True)]
-            if self.n_components > len(parts[1]):
-                parts[1] = target
-        seed = rng.randint(2**31 - 1)
-
-        def candidate(kind: str, n_components: int) -> _Candidate:
-            diagonal = kind == "diag"
-            fitted = self._steps(*parts, _clusters(parts[1], n_components, seed), diagonal)
-            bridge = fitted.bridge
-            terms = -bridge.log_normalizer(held[0]), bridge.log_potential(held[1])
-            return _Candidate(terms, diagonal, fitted)
-
-        most = max(1, min(_MOST_COMPONENTS, len(parts[1]) // _ROWS_PER_COMPONENT))
-        tried: dict[tuple[str, int], _Candidate] = {}
-        for kind in kinds:
-            if fixed:
-                counts: Any = [self.n_components]
-            else:
-                counts = _search(lambda k, kind=kind: tried[kind, k].score, most)
-            for k in counts:
-                if (kind, k) not in tried:
-                    tried[kind, k] = candidate(kind, k)
-        best = max(tried.values(), key=lambda found: found.score)
-        self.validation_scores_ = (
-            {key: found.score for key, found in tried.items()} if len(tried) > 1 else {}
-        )
-        return min(
-            (found for found in tried.values() if found.is_no_worse(best)),
-            key=lambda found: found.n_parameters,
-        )
-
-    def _keep(self, fitted: LightFit, begun: _Candidate, source: np.ndarray) -> None:
+    def _keep(self, fitted: LightFit, begun: Candidate, source: np.ndarray) -> None:
         centred = fitted.bridge
         self._bridge = centred
         self.converged_ = fitted.converged
@@ -322,7 +245,7 @@ class LightSB(TransportEstimator):
         self.cost_ = 0.5 * (float(np.mean(np.sum(apart**2, axis=1) + of_means)) + within)
 
     def _note(
-        self, fitted: LightFit, begun: _Candidate, target: np.ndarray, notes: list[str]
+        self, fitted: LightFit, begun: Candidate, target: np.ndarray, notes: list[str]
     ) -> None:
         dropped = fitted.n_dropped + begun.fitted.n_dropped
         if dropped:
@@ -341,9 +264,9 @@ class LightSB(TransportEstimator):
                 f"rows that repeat or lie on a line or plane, and hold a millionth of the variance "
                 f"of a column: the fit has no density there, and the score says little."
             )
-        if self.n_components == "auto" and self.n_components_ >= _MOST_COMPONENTS:
+        if self.n_components == "auto" and self.n_components_ >= MOST_COMPONENTS:
             notes.append(
-                f"The search ended at {_MOST_COMPONENTS} components, where the score still rose. "
+                f"The search ended at {MOST_COMPONENTS} components, where the score still rose. "
                 f"Pass a larger n_components."
             )
         if fitted.imbalance > 0.01:
@@ -490,37 +413,3 @@ class LightSB(TransportEstimator):
         source = self._check_rows(X)
         target = check_target(y, source.shape[1])
         return -float(self._bridge.loss(source - self._centre, target - self._target_centre))
-
-
-def _clusters(target: np.ndarray, n_components: int, seed: int) -> np.ndarray:
-    """Membership of the rows in clusters, (K, m)."""
-    if n_components == 1:
-        return np.ones((1, len(target)))
-    with warnings.catch_warnings():
-        # Fewer distinct rows than clusters: the empty ones are dropped, with a note.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        found = KMeans(n_components, n_init=_STARTS, random_state=seed).fit(target)
-    return (found.labels_ == np.arange(n_components)[:, None]).astype(np.float64)
-
-
-def _search(score: Callable[[int], float], most: int) -> Iterator[int]:
-    """Numbers of components to try, up from 1 by doubling, then about the best in finer steps."""
-    best, worse, k = 1, 0, 1
-    yield 1
-    while worse < 2 and 2 * k <= most:
-        k *= 2
-        yield k
-        if score(k) > score(best):
-            best, worse = k, 0
-        else:
-            worse += 1
-    step = max(best // 4, 1)
-    while step >= max(best // 8, 1):
-        for near in (best - step, best + step):
-            if 1 <= near <= most:
-                yield near
-                if score(near) > score(best):
-                    best = near
-                    break
-        else:
-            step //= 2

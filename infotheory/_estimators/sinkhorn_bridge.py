@@ -98,8 +98,13 @@ class SinkhornBridge(TransportEstimator):
     :math:`\sqrt 2` that leaves `effective_rows`, and a draw is pulled to the mean of y given x by
     :math:`\sqrt{\epsilon / \epsilon'}`, which gives it the covariance that the slope of the map
     has at epsilon. That is right to first order where y given x has one mode. On the mixture
-    benchmark in 16 columns at epsilon 0.1, 5 000 rows, the unexplained variance fell from 31 to
-    11 %.
+    benchmark in 16 columns at epsilon 0.1, 5 000 rows, the unexplained variance of the plan fell
+    from 25 to 9.7 %.
+
+    At time 1 the bridge collapses to the fitted rows of y: every draw is a copy of one, or of
+    one pulled to the mean. `tau` near 1 blurs the copies; each percent it stays away adds a
+    hundredth of epsilon to all variances, which is much where epsilon is large and the target is
+    made of narrow parts.
 
     Complexity: O(n m) a sweep and for memory, O(l m d) for l new rows, in blocks. Source:
     Pooladian and Niles-Weed (2024), arXiv:2408.11686.
