@@ -69,7 +69,8 @@ class EgEOT(NeuralTransport):
     their rows, and take 30 steps. ``sample_path`` puts a Brownian bridge between x and y, which is
     what a Schrödinger bridge does; ``transform`` is the weighted mean of the kept ends, without
     the steps. Complexity: `max_iter` times `n_steps` gradients of the
-    network; a draw takes 30 gradients and 2 000 distances. Sources: Mokrov, Korotin, Kolesov,
+    network; a draw takes 30 gradients and 2 000 distances. Neither the plan nor its score has a
+    ceiling but the truth. Sources: Mokrov, Korotin, Kolesov,
     Gushchin and Burnaev (2024), arXiv:2304.06094. See :class:`ENOT` for a diffusion with the same
     potential, and :class:`LightSB` without networks.
 

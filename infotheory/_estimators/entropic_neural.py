@@ -69,7 +69,8 @@ class ENOT(NeuralTransport):
     simulation. Both networks start at zero, which is the reference. ``sample`` simulates the
     diffusion, ``sample_path`` joins its steps by Brownian bridges, and ``transform`` averages 64
     paths with the same noise for all rows, of which half is minus the other. Complexity:
-    `max_iter` steps of `n_steps` passes through the drift and three regressions. Sources:
+    `max_iter` steps of `n_steps` passes through the drift and three regressions. Neither the plan
+    nor its score has a ceiling but the truth. Sources:
     Gushchin, Kolesov, Korotin, Vetrov and Burnaev (2023), arXiv:2211.01156; Havens and others
     (2025), arXiv:2504.11713, for the regression. See :class:`EgEOT` for the same potential without
     a diffusion, and :class:`LightSB` without networks.
