@@ -16,7 +16,7 @@ from transport_checks import (
     with_any_target,
 )
 
-from infotheory import SemiDiscrete
+from infotheory import LowRankSinkhorn, SemiDiscrete, SparseMonge
 from infotheory.functional import semi_discrete_dual
 
 QUICK = {"max_iter": 30, "batch_size": 64}
@@ -164,11 +164,15 @@ def test_bad_arguments_are_named():
     for weight, words in (
         (-b, "must not be negative"),
         (b[:3], "one entry for each of the 6 rows of y, got 3"),
-        (0 * b, "must not be 0 for all rows"),
+        (0 * b, "nor zero for all rows"),
         (b * np.nan, "missing"),
     ):
         with pytest.raises(ValueError, match=words):
             SemiDiscrete().fit(X, y, target_weight=weight)
+    frames = pytest.importorskip("pandas").DataFrame
+    for estimator in (SemiDiscrete(), SparseMonge(), LowRankSinkhorn(rank=2)):
+        with pytest.raises(ValueError, match="y must have its columns in the order of X"):
+            estimator.fit(frames(X, columns=["a", "b"]), frames(y, columns=["b", "a"]))
     with pytest.raises(ValueError, match="must have the 2 columns of X, got 1"):
         SemiDiscrete().fit(X, y[:, :1])
     with pytest.raises(ValueError, match="must have the 3 columns of X, got 2"):

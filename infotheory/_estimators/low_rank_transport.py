@@ -13,6 +13,8 @@ from sklearn.utils._param_validation import Interval
 
 from infotheory._base import TransportEstimator
 from infotheory._resampling import local_random_state
+from infotheory._transport_samples import check_order
+from infotheory._validation import describe
 from infotheory.functional import entropic_map, low_rank_sinkhorn, sinkhorn, transport_cost
 
 # Of the spread of the costs, as for the map of a plan of full rank.
@@ -136,7 +138,9 @@ class LowRankSinkhorn(TransportEstimator):
         LowRankSinkhorn
             The fitted estimator.
         """
-        source, target = self._check_source_and_target(X, y)
+        checked = describe(y, "y", discrete=False)
+        source, target = self._check_source_and_target(X, checked)
+        check_order(self, checked)
         fewest = min(len(source), len(target))
         if self.rank > fewest:
             raise ValueError(

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval
 
 from infotheory._base import TransportEstimator
 from infotheory._resampling import local_random_state
+from infotheory._transport_samples import check_order, check_weights
 from infotheory._validation import describe
 from infotheory.functional import laguerre_cells, semi_discrete, semi_discrete_dual
 
@@ -148,13 +149,15 @@ class SemiDiscrete(TransportEstimator):
         rng = local_random_state(self.random_state)
         law = _as_law(X)
         if law is None:
-            sample, target = self._check_source_and_target(X, y)
+            checked = describe(y, "y", discrete=False)
+            sample, target = self._check_source_and_target(X, checked)
+            check_order(self, checked)
             draw = _Rows(sample, rng)
         else:
             _, target = self._check_source_and_target(law(2, rng), y)
             draw = _Draws(law, rng, target.shape[1])
             sample = None
-        weights = _weights(target_weight, len(target))
+        weights = check_weights(target_weight, "target_weight", len(target), "y")
         self.target_, self.target_weight_ = target, weights
         # Equal points share one cell, and points without weight have none.
         points, home = np.unique(target, axis=0, return_inverse=True)
@@ -276,21 +279,3 @@ def _as_law(X: Any) -> Callable[[int, Any], Any] | None:
     if hasattr(X, "sample"):
         return X.sample
     return X if callable(X) else None
-
-
-def _weights(raw: Any, m: int) -> np.ndarray:
-    if raw is None:
-        return np.full(m, 1 / m)
-    checked = describe(raw, "target_weight", discrete=False, min_samples=1)
-    if (len(checked), checked.dim) != (m, 1):
-        raise ValueError(
-            f"target_weight must have one entry for each of the {m} rows of y, got "
-            f"{len(checked) * checked.dim}."
-        )
-    weights = checked.values[:, 0]
-    if np.any(weights < 0):
-        raise ValueError(f"target_weight must not be negative, got {weights.min():g}.")
-    total = float(weights.sum())
-    if total == 0:
-        raise ValueError("target_weight must not be 0 for all rows of y. Use None for equal ones.")
-    return weights / total

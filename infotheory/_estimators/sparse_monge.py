@@ -11,6 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from infotheory._base import TransportEstimator
+from infotheory._transport_samples import check_order
+from infotheory._validation import describe
 from infotheory.functional import elastic_cost, elastic_map, sinkhorn
 
 # Of the spread of the costs, as for the map of half the squared distance.
@@ -135,7 +137,9 @@ class SparseMonge(TransportEstimator):
         SparseMonge
             The fitted estimator.
         """
-        source, target = self._check_source_and_target(X, y)
+        checked = describe(y, "y", discrete=False)
+        source, target = self._check_source_and_target(X, checked)
+        check_order(self, checked)
         if self.regulariser == "k-overlap" and self.k > source.shape[1]:
             raise ValueError(
                 f"k must be at most the number of columns, {source.shape[1]}, got {self.k}."
