@@ -167,9 +167,10 @@ def test_precomputed_and_callable_are_as_computed(cost):
 
 def test_a_cost_may_compare_rows_of_different_lengths():
     X, y = clouds(d=3)
-    model = Sinkhorn(cost=lambda X, Y: np.abs(X[:, :1] - Y[:, 0])).fit(X, y[:, :1])
-    assert model.transform(X).shape == (40, 1)
-    assert model.inverse_transform(y[:, :1]).shape == (30, 3)
+    y = y[:, :1]
+    model = Sinkhorn(cost=lambda X, Y: np.abs(X[:, 2:] - 2 * Y[:, 0]), tol=1e-10).fit(X, y)
+    np.testing.assert_allclose(model.transform(X), 40 * model.plan_ @ y, atol=1e-6)
+    np.testing.assert_allclose(model.inverse_transform(y), 30 * model.plan_.T @ X, atol=1e-6)
 
 
 @pytest.mark.parametrize("cost", ["half-sqeuclidean", "sqeuclidean"])
@@ -277,6 +278,23 @@ def test_coverage(epsilon):
         covered.append(low < truth < high)
     # Three standard errors of a share of .9 among 200.
     assert 0.836 < np.mean(covered) < 0.964
+
+
+@pytest.mark.parametrize("epsilon", [None, 0.3])
+def test_what_a_row_moves_the_value_by(epsilon):
+    # The slope of the value as mass moves to one row, by differences.
+    X, y = clouds()
+    model = Sinkhorn(epsilon=epsilon, tol=1e-12).fit(X, y)
+    of_x, of_y = model._influences()
+    step = 1e-4
+    for row, influence, name in ((3, of_x, "sample_weight"), (7, of_y, "target_weight")):
+        ends = []
+        for sign in (1, -1):
+            weights = np.full(len(influence), (1 - sign * step) / len(influence))
+            weights[row] += sign * step
+            ends.append(clone(model).fit(X, y, **{name: weights}).value_)
+        slope = (ends[0] - ends[1]) / (2 * step)
+        assert slope == pytest.approx(influence[row] - influence.mean(), rel=1e-4)
 
 
 def test_an_epsilon_that_was_chosen_moves_with_the_samples():

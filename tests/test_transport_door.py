@@ -152,6 +152,7 @@ def test_an_estimator_of_ones_own():
 
 def test_resampling_draws_from_each_sample():
     P, Q = samples(60, 200)
+    Q = 8 * Q
     e = confidence_interval(Shift(), P, Q, n_resamples=200, random_state=0)
     # The value is |shift|^2 / 2, whose slope is the shift; 200 draws know a spread to a twentieth.
     shift = e.estimator.shift_

@@ -423,7 +423,6 @@ class Sinkhorn(TransportEstimator):
         Parameters
         ----------
         input_features : None
-            Not used.
 
         Returns
         -------
@@ -458,18 +457,21 @@ class Sinkhorn(TransportEstimator):
             )
         return values
 
-    def _standard_error(self) -> float:
+    def _influences(self) -> list[np.ndarray]:
+        """What each row moves the value by, up to a constant."""
         influences = [np.array(part) for part in self.potentials_]
         if self._spread_influence is not None:
-            # Value and spread move together: so the interval knows that epsilon was chosen.
+            # The spread, and so epsilon, moves with the rows.
             slope = (self.value_ - self.cost_) / self.epsilon_
             moved = zip(influences, self._weights, self._spread_influence, strict=True)
             for influence, w, (rows, of_rows) in moved:
                 influence[rows] += slope * of_rows / np.sum(w[rows])
+        return influences
+
+    def _standard_error(self) -> float:
         # Where the bias is large it is known no better than to its own size.
-        variance = self._value_bias() ** 2
-        variance += sum(map(mean_variance, influences, self._weights))
-        return math.sqrt(variance)
+        variance = sum(map(mean_variance, self._influences(), self._weights))
+        return math.hypot(math.sqrt(variance), self._value_bias())
 
     _bias_source = "the singular values of the plan"
 
