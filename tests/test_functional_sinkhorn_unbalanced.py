@@ -158,6 +158,24 @@ def test_high_prices_take_no_more_steps(rho):
         assert found.n_iter < 150
 
 
+def test_masses_too_small_for_floats():
+    """A point whose cost is thousands of prices away keeps a mass of which only the log exists."""
+    cost, a, b = clouds(7)
+    words = {"epsilon": 0.1, "marginal_penalty": 1.0, "tol": 1e-10}
+    far = np.vstack([cost, np.full((1, 9), 1e5)])
+    found = unbalanced_sinkhorn(far, np.r_[a, 0.7], b, **words)
+    kept = unbalanced_sinkhorn(cost, a, b, **words)
+    np.testing.assert_allclose(found.plan[:12], kept.plan, atol=1e-9)
+    # What is destroyed costs its mass times the price, and its density lacks.
+    price = 0.7 * 1.0 + 0.1 * 0.7 * b.sum()
+    assert found.value == pytest.approx(float(kept.value) + price, abs=1e-9)
+    assert 0 <= found.duality_gap < 1e-9
+    # Costs of 1e7 epsilons have 1e-9 of an epsilon as their rounding.
+    nothing = unbalanced_sinkhorn(cost + 1e6, a, b, **{**words, "tol": 1e-7})
+    assert nothing.mass == 0
+    assert nothing.value == pytest.approx(a.sum() + b.sum() + 0.1 * a.sum() * b.sum(), abs=1e-12)
+
+
 # Laws
 
 
@@ -317,6 +335,7 @@ def test_no_convergence_is_a_warning_and_a_note():
         ({"epsilon": 0.0}, "epsilon must be positive"),
         ({"tol": np.nan}, "tol must be positive"),
         ({"marginal_penalty": 0.0}, "marginal_penalty must be positive"),
+        ({"marginal_penalty": "high"}, "marginal_penalty must be positive"),
         ({"marginal_penalty": np.nan}, "marginal_penalty must be positive"),
         ({"marginal_penalty": (1.0, -1.0)}, "marginal_penalty must be positive"),
         ({"marginal_penalty": (1.0, 1.0, 1.0)}, "or a pair"),

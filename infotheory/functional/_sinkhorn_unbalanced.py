@@ -6,6 +6,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -304,7 +305,7 @@ def _solved(
 def _penalties(marginal_penalty: float | tuple[float, float]) -> tuple[float, float]:
     pair = marginal_penalty
     pair = tuple(pair) if isinstance(pair, (tuple, list)) else (pair, pair)
-    if len(pair) != 2 or not all(penalty > 0 for penalty in pair):
+    if len(pair) != 2 or not all(isinstance(p, Real) and p > 0 for p in pair):
         raise ValueError(
             f"marginal_penalty must be positive, or a pair of positive numbers (math.inf: that "
             f"marginal is exact), got {marginal_penalty!r}."

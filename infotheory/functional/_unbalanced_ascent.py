@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from infotheory._xp import array_namespace, safe_log
+from infotheory._xp import array_namespace, logsumexp, safe_log
 from infotheory._xp._namespace import Array
 from infotheory.functional._sinkhorn_ascent import Ascent, Counts, Problem
 from infotheory.functional._sinkhorn_kernels import soft_minimum
@@ -21,7 +21,12 @@ _FACTOR = 4.0  # between the epsilons of the path
 _STAGE_TOL = 0.1  # residual at which the path goes on
 _FIRST_SHARE = 0.02  # of the range of costs, from which no path is needed
 _NEWTON_STEPS = 60
+_FARTHEST = 80.0  # a log that exp holds in single precision too
 _MOST_LEFT = 25.0  # sweeps foreseen, above which a handful of Newton steps is the shorter way
+
+
+class _MassOutOfRangeError(ArithmeticError):
+    """The mass that some point keeps is below what floats can hold, or above."""
 
 
 @dataclass
@@ -47,8 +52,9 @@ class UnbalancedAscent(Ascent):
                 self.f = f / (1 + eps / self.penalties[0])
         self._hold()
         self._translate()
-        # In range, as the kernel holds what was exact but for the constant.
-        columns = self.columns()
+        rows, columns = self.rows(), self.columns()
+        if not (self._are_in_range(rows) and self._are_in_range(columns)):
+            raise _MassOutOfRangeError
         self.log_v = self._change(columns, 1, self.xp.ones_like(columns[..., :1]))
 
     def _translate(self) -> None:
@@ -56,17 +62,9 @@ class UnbalancedAscent(Ascent):
         rho_a, rho_b = self.penalties
         if math.isinf(rho_a) and math.isinf(rho_b):
             return
-        xp = self.xp
         f, g = self.potentials()
-        masses = [
-            xp.max(part, axis=-1, keepdims=True)
-            + xp.log(
-                xp.sum(xp.exp(part - xp.max(part, axis=-1, keepdims=True)), axis=-1, keepdims=True)
-            )
-            for part in (self.log_a - f / rho_a, self.log_b - g / rho_b)
-        ]
         # The products with the kernel depend on f + g alone.
-        t = (masses[0] - masses[1]) / (1 / rho_a + 1 / rho_b)
+        t = _constant(self.log_a - f / rho_a, self.log_b - g / rho_b, self.penalties)
         self.f, self.g = self.f + t, self.g - t
 
     def _log_targets(self, side: int) -> Array:
@@ -145,6 +143,13 @@ class UnbalancedAscent(Ascent):
             self._make_columns_exact(else_in_logs)
 
 
+def _constant(log_of_a: Array, log_of_b: Array, penalties: tuple[float, float]) -> Array:
+    """What to add to f and take from g, by the logs of the marginals that they aim at."""
+    xp = array_namespace(log_of_a)
+    masses = [logsumexp(log_of_a, axis=-1), logsumexp(log_of_b, axis=-1)]
+    return xp.expand_dims(masses[0] - masses[1], axis=-1) / (1 / penalties[0] + 1 / penalties[1])
+
+
 def solved_unbalanced(
     problem: Problem,
     epsilon: float,
@@ -162,10 +167,26 @@ def solved_unbalanced(
         while path[-1] * _FACTOR < _FIRST_SHARE * spread:
             path.append(path[-1] * _FACTOR)
     counts = Counts()
+    try:
+        return _climbed(problem, path[::-1], penalties, tol, max_iter, f, counts)
+    except _MassOutOfRangeError:
+        return _in_logs(problem, epsilon, penalties, tol, max_iter, f, counts)
+
+
+def _climbed(
+    problem: Problem,
+    path: list[float],
+    penalties: tuple[float, float],
+    tol: float,
+    max_iter: int,
+    f: Array,
+    counts: Counts,
+) -> tuple[Array, Array, Array, Counts]:
+    xp = array_namespace(problem.cost)
     g = error = None
-    for level in reversed(path):
+    for level in path:
         ascent = UnbalancedAscent(problem, level, f, None, counts, None, penalties)
-        goal = tol if level == epsilon else _STAGE_TOL
+        goal = tol if level == path[-1] else _STAGE_TOL
         error = ascent.climb(goal, max_iter - counts.in_all, most_sweeps_left=_MOST_LEFT)
         if not bool(xp.all(error <= goal)):
             error = ascent.newton(goal, min(_NEWTON_STEPS, (max_iter - counts.in_all) // 2))
@@ -173,3 +194,34 @@ def solved_unbalanced(
                 error = ascent.climb(goal, max_iter - counts.in_all, most_sweeps_left=math.inf)
         f, g = ascent.potentials()
     return f, g, error, counts
+
+
+def _in_logs(
+    problem: Problem,
+    epsilon: float,
+    penalties: tuple[float, float],
+    tol: float,
+    max_iter: int,
+    f: Array,
+    counts: Counts,
+) -> tuple[Array, Array, Array, Counts]:
+    """Plain updates from the cost, for masses that no kernel can hold."""
+    xp = array_namespace(problem.cost)
+    rho_a, rho_b = penalties
+    log_a, log_b = safe_log(problem.a), safe_log(problem.b)
+    while True:
+        g = soft_minimum(problem.cost, f, log_a, epsilon, -2) / (1 + epsilon / rho_b)
+        t = _constant(log_a - f / rho_a, log_b - g / rho_b, penalties)
+        f = f + t
+        g = soft_minimum(problem.cost, f, log_a, epsilon, -2) / (1 + epsilon / rho_b)
+        whole = soft_minimum(problem.cost, g, log_b, epsilon, -1)
+        # Logs of row sums and of what they aim at, over the largest.
+        sums, targets = log_a + (f - whole) / epsilon, log_a - f / rho_a
+        top = xp.max(sums, axis=-1, keepdims=True)
+        top = xp.where(xp.isfinite(top), top, 0.0)
+        off = xp.abs(xp.exp(sums - top) - xp.exp(xp.clip(targets - top, None, _FARTHEST)))
+        error = xp.sum(off, axis=-1) / xp.sum(xp.exp(sums - top), axis=-1)
+        if bool(xp.all(error <= tol)) or counts.in_all >= max_iter:
+            return f, g, error, counts
+        counts.sweeps += 1
+        f = whole / (1 + epsilon / rho_a)
