@@ -223,3 +223,28 @@ def test_displays_use_the_axes_they_are_given(fitted):
 def display_colour(ax):
     """Of the first points that were drawn."""
     return tuple(ax.collections[1].get_facecolor()[0])
+
+
+@pytest.mark.parametrize("shared", [{"sharex": True, "sharey": True}, {"sharex": True}, {}])
+def test_pictures_side_by_side_have_one_unit_of_length(fitted, shared):
+    model, X, _ = fitted
+    figure, (left, right) = plt.subplots(1, 2, **shared)
+    BridgeDisplay.from_paths(*paths(), ax=left)
+    DisplacementDisplay.from_estimator(model, X, ax=right)
+    figure.canvas.draw()
+    for ax in (left, right):
+        width, height = np.ptp(ax.transData.transform([[0, 0], [1, 1]]), axis=0)
+        assert width == pytest.approx(height)
+    if shared:
+        assert left.get_xlim() == right.get_xlim()
+
+
+def test_legend_and_colour_bar_can_be_left_out(fitted):
+    model, X, _ = fitted
+    display = BridgeDisplay.from_paths(*paths(), legend=False, colorbar=False)
+    assert display.legend_ is display.colorbar_ is display.ax_.get_legend() is None
+    assert len(display.figure_.axes) == 1
+    assert display.plot(colorbar=False).legend_ is not None
+    display = DisplacementDisplay.from_estimator(model, X, legend=False)
+    assert display.legend_ is display.ax_.get_legend() is None
+    assert display.plot().legend_ is not None

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from infotheory.plotting._figure import axes_or_new
+from infotheory.plotting._figure import axes_or_new, equal_units
 from infotheory.plotting._points import names_of
 
 _N_TIMES = 65
@@ -32,7 +32,7 @@ class BridgeDisplay:
     figure_ : matplotlib Figure
     lines_ : matplotlib LineCollection
     colorbar_ : matplotlib Colorbar or None
-        Of time, for two columns.
+        Of time, for two columns; None where it was left out, as the legend.
     legend_ : matplotlib Legend or None
         Of the first and last places, for two columns.
 
@@ -67,6 +67,8 @@ class BridgeDisplay:
         columns: Sequence[int] | None = None,
         random_state: Any = None,
         ax: Any = None,
+        legend: bool = True,
+        colorbar: bool = True,
     ) -> Self:
         """Draw paths of a fitted bridge from rows of the source.
 
@@ -83,6 +85,8 @@ class BridgeDisplay:
         random_state : int, RandomState, Generator or None
         ax : matplotlib Axes, optional
             A new figure when None.
+        legend, colorbar : bool
+            Whether they are drawn, for two columns.
 
         Returns
         -------
@@ -118,7 +122,8 @@ class BridgeDisplay:
         at = np.linspace(0, 1, _N_TIMES) if times is None else np.asarray(times, dtype=float)
         paths = np.asarray(estimator.sample_path(X, at, random_state=random_state), dtype=float)
         names = names_of(X, paths.shape[-1])
-        return cls.from_paths(at, paths, columns=columns, names=names, ax=ax)
+        words = {"columns": columns, "ax": ax, "legend": legend, "colorbar": colorbar}
+        return cls.from_paths(at, paths, names=names, **words)
 
     @classmethod
     def from_paths(
@@ -129,6 +134,8 @@ class BridgeDisplay:
         columns: Sequence[int] | None = None,
         names: Sequence[str] | None = None,
         ax: Any = None,
+        legend: bool = True,
+        colorbar: bool = True,
     ) -> Self:
         """Draw paths.
 
@@ -142,6 +149,8 @@ class BridgeDisplay:
             Of all d columns; x0, x1, ... when None.
         ax : matplotlib Axes, optional
             A new figure when None.
+        legend, colorbar : bool
+            Whether they are drawn, for two columns.
 
         Returns
         -------
@@ -168,9 +177,17 @@ class BridgeDisplay:
                 f"columns must be one or two of the {dim} columns of paths, got {columns}."
             )
         known = names_of(None, dim) if names is None else tuple(names)
-        return cls(times=at, paths=places[..., shown], names=[known[j] for j in shown]).plot(ax=ax)
+        display = cls(times=at, paths=places[..., shown], names=[known[j] for j in shown])
+        return display.plot(ax=ax, legend=legend, colorbar=colorbar)
 
-    def plot(self, *, ax: Any = None, cmap: Any = "viridis") -> Self:
+    def plot(
+        self,
+        *,
+        ax: Any = None,
+        cmap: Any = "viridis",
+        legend: bool = True,
+        colorbar: bool = True,
+    ) -> Self:
         """Draw on ``ax``, or on a new figure.
 
         Parameters
@@ -178,6 +195,8 @@ class BridgeDisplay:
         ax : matplotlib Axes, optional
         cmap : str or matplotlib Colormap
             Of time, for two columns.
+        legend, colorbar : bool
+            Whether they are drawn, for two columns.
 
         Returns
         -------
@@ -217,12 +236,13 @@ class BridgeDisplay:
             for places, time, colour in ends:
                 label = f"time {time:.3g}"
                 ax.scatter(*places.T, s=12, color=colour, label=label, zorder=3)
-            self.legend_ = ax.legend()
-            self.colorbar_ = ax.figure.colorbar(self.lines_, ax=ax)
-            self.colorbar_.set_label("time")
-            self.colorbar_.solids.set_alpha(1)
+            self.legend_ = ax.legend() if legend else None
+            if colorbar:
+                self.colorbar_ = ax.figure.colorbar(self.lines_, ax=ax)
+                self.colorbar_.set_label("time")
+                self.colorbar_.solids.set_alpha(1)
             ax.set_xlabel(self.names[0])
             ax.set_ylabel(self.names[1])
-            ax.set_aspect("equal", adjustable="datalim")
+            equal_units(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from infotheory.plotting._figure import axes_or_new
+from infotheory.plotting._figure import axes_or_new, equal_units
 from infotheory.plotting._points import check_two, chosen, table
 
 # Arrows above this number cover each other.
@@ -38,7 +38,7 @@ class DisplacementDisplay:
     moves_ : matplotlib Quiver or LineCollection
     source_, images_, target_ : matplotlib PathCollection or None
         The points.
-    legend_ : matplotlib Legend
+    legend_ : matplotlib Legend or None
 
     Notes
     -----
@@ -85,6 +85,7 @@ class DisplacementDisplay:
         *,
         columns: Sequence[int | str] = (0, 1),
         ax: Any = None,
+        legend: bool = True,
     ) -> Self:
         """Draw where ``transform`` sends rows of the source.
 
@@ -100,6 +101,8 @@ class DisplacementDisplay:
             Which columns make up the plane.
         ax : matplotlib Axes, optional
             A new figure when None.
+        legend : bool
+            Whether there is one.
 
         Returns
         -------
@@ -141,7 +144,7 @@ class DisplacementDisplay:
             source=rows[kept][:, plane],
             target=None if y is None else table(y, "y")[:, plane],
             names=names,
-        ).plot(ax=ax)
+        ).plot(ax=ax, legend=legend)
 
     @classmethod
     def from_plan(
@@ -153,6 +156,7 @@ class DisplacementDisplay:
         n_lines: int = 300,
         columns: Sequence[int | str] = (0, 1),
         ax: Any = None,
+        legend: bool = True,
     ) -> Self:
         """Draw lines for the largest entries of a plan.
 
@@ -169,6 +173,8 @@ class DisplacementDisplay:
             Which columns make up the plane.
         ax : matplotlib Axes, optional
             A new figure when None.
+        legend : bool
+            Whether there is one.
 
         Returns
         -------
@@ -214,14 +220,16 @@ class DisplacementDisplay:
             target=target[:, plane],
             masses=plan[i, j],
             names=names,
-        ).plot(ax=ax)
+        ).plot(ax=ax, legend=legend)
 
-    def plot(self, *, ax: Any = None) -> Self:
+    def plot(self, *, ax: Any = None, legend: bool = True) -> Self:
         """Draw on ``ax``, or on a new figure.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
+        legend : bool
+            Whether there is one.
 
         Returns
         -------
@@ -265,7 +273,7 @@ class DisplacementDisplay:
             )
         ax.set_xlabel(self.names[0])
         ax.set_ylabel(self.names[1])
-        ax.set_aspect("equal", adjustable="datalim")
-        self.legend_ = ax.legend()
+        equal_units(ax)
+        self.legend_ = ax.legend() if legend else None
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -17,3 +17,12 @@ def axes_or_new(ax: Any, *, width: float, height: float) -> Any:
             "pip install 'infotheory-learn[plot]'."
         ) from error
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def equal_units(ax: Any) -> None:
+    """One unit of length on both axes; where limits are shared the box gives way, not they."""
+    shared = any(
+        len(group.get_siblings(ax)) > 1
+        for group in (ax.get_shared_x_axes(), ax.get_shared_y_axes())
+    )
+    ax.set_aspect("equal", adjustable="box" if shared else "datalim")
