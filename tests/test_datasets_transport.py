@@ -204,11 +204,12 @@ def test_bridge_of_the_gaussian_pair() -> None:
     X, _ = GAUSSIAN.sample(60_000, random_state=0)
     times = [0.0, 0.25, 0.6, 1.0]
     path = GAUSSIAN.sample_path(X, times, random_state=1)
-    np.testing.assert_array_equal(path[:, 0], X)
+    assert path.shape == (4, 60_000, 2), "times first, as bridges of estimators have them"
+    np.testing.assert_array_equal(path[0], X)
     for i, time in enumerate(times):
         law = GAUSSIAN.bridge(time)
-        within(path[:, i].mean(axis=0), law.mean, path[:, i])
-        products = (path[:, i] - law.mean)[:, :, None] * (path[:, i] - law.mean)[:, None]
+        within(path[i].mean(axis=0), law.mean, path[i])
+        products = (path[i] - law.mean)[:, :, None] * (path[i] - law.mean)[:, None]
         within(products.mean(axis=0), law.covariance, products)
 
 
@@ -216,8 +217,8 @@ def test_paths_have_the_increments_of_a_brownian_bridge() -> None:
     """Between places a fourth and a half of the way, whatever lies at the ends."""
     X, _ = LINE.sample(60_000, random_state=0)
     path = LINE.sample_path(X, [0.25, 0.5, 1.0], random_state=1)[..., 0]
-    x, y = X[:, 0], path[:, 2]
-    first, second = path[:, 0] - (0.75 * x + 0.25 * y), path[:, 1] - 0.5 * (x + y)
+    x, y = X[:, 0], path[2]
+    first, second = path[0] - (0.75 * x + 0.25 * y), path[1] - 0.5 * (x + y)
     for product, variance in ((first**2, 3 / 16), (second**2, 1 / 4), (first * second, 1 / 8)):
         within(product.mean(), LINE.epsilon * variance, product)
 

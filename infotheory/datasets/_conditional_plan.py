@@ -262,7 +262,7 @@ class PlanPair(Generic[LawT]):
 
         Returns
         -------
-        ndarray of shape (n, m, dim)
+        ndarray of shape (m, n, dim)
             Exact: a draw of y, and a Brownian bridge of variance epsilon between the two.
         """
         at = np.asarray(times, dtype=np.float64)
@@ -281,4 +281,4 @@ class PlanPair(Generic[LawT]):
                 noise = generator.standard_normal(place.shape)
                 place, now = place + share * (end - place) + scale * noise, time
             path.append(place)
-        return np.stack(path, axis=1)
+        return np.stack(path)
