@@ -413,3 +413,24 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert int(told.stdout) / 1024 < 400  # MB
+
+
+@pytest.mark.parametrize(
+    ("rows", "numbers"),
+    [
+        (range(3), [0, 1, 2]),
+        ([2, 0], [2, 0]),
+        ((2, 0), [2, 0]),
+        ([], []),
+        (4, [4]),
+        (np.int64(4), [4]),
+        ([True, False] * 3, [0, 2, 4]),
+    ],
+)
+def test_rows_of_the_plan_by_any_sequence(rows, numbers) -> None:
+    X, Y = np.random.default_rng(0).normal(size=(2, 6, 2))
+    found = sinkhorn_points(X, Y, epsilon=1.0)
+    some = found.plan_rows(rows)
+    assert some.shape == (len(numbers), 6)
+    for row, number in zip(some, numbers, strict=True):
+        np.testing.assert_allclose(row, found.plan_rows(slice(None))[number], rtol=1e-14)

@@ -227,7 +227,7 @@ class EntropicPointPlan:
 
         Parameters
         ----------
-        rows : sequence of int, integer or boolean array, or slice
+        rows : int, sequence of int, range, slice, or integer or boolean array
             Which rows of X.
 
         Returns
@@ -235,8 +235,7 @@ class EntropicPointPlan:
         array of shape (k, m)
             Row i sums to a_i, and all rows together to b, within `marginal_error`.
         """
-        index = rows if isinstance(rows, (slice, int, list, tuple)) else detached_numpy(rows)
-        index = np.atleast_1d(np.arange(self.costs.shape[0])[index])
+        index = np.atleast_1d(np.arange(self.costs.shape[0])[_index_of(rows)])
         (f, g), (a, b) = self._dual, self._weights
         xp = array_namespace(f)
         index = like(index, f)
@@ -271,3 +270,13 @@ class EntropicPointPlan:
         g, b = xp.concat([self.potentials[1]] * times), off_graph(self.b)
         b = xp.concat([b] * times) / times
         return entropic_map(xp.astype(Z, x.dtype), targets, g, b, self.epsilon, self.costs.cost)
+
+
+def _index_of(rows: Any) -> Any:
+    """What NumPy takes rows by; a tuple would be one index for each axis."""
+    if isinstance(rows, (slice, int, np.integer)):
+        return rows
+    if not hasattr(rows, "__dlpack__"):
+        rows = np.asarray(list(rows))
+    index = detached_numpy(rows)
+    return index.astype(np.intp) if index.size == 0 else index
