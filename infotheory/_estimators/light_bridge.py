@@ -408,7 +408,10 @@ class LightSB(TransportEstimator):
         float
             Nats, of samples moved by the means of the fit. Only differences say something: for
             one epsilon and one pair of samples, the difference between two models is that of
-            the divergences of the exact plan from theirs.
+            the divergences of the exact plan from theirs. The score of
+            :class:`SinkhornBridge` is another quantity, a cost, and the two cannot be compared.
+            What can, for bridges of any kind: draws by ``sample`` for held-out rows against
+            held-out rows of y, by :func:`~infotheory.functional.sinkhorn_divergence`.
         """
         source = self._check_rows(X)
         target = check_target(y, source.shape[1])

@@ -334,7 +334,11 @@ class SinkhornBridge(TransportEstimator):
         float
             In units of the cost: the dual value of the fitted g, extended to the new y, for the
             plan between the new samples with ``plan_epsilon_``. It is at most their least
-            regularised cost, and equal to it for their own potentials.
+            regularised cost, and equal to it for their own potentials. It compares fits of one
+            ``plan_epsilon_``. The score of :class:`LightSB` is another quantity, in nats, and
+            the two cannot be compared. What can, for bridges of any kind: draws by ``sample``
+            for held-out rows against held-out rows of y, by
+            :func:`~infotheory.functional.sinkhorn_divergence`.
         """
         rows = self._check_rows(X)
         target = check_target(y, rows.shape[1])
