@@ -24,6 +24,9 @@ from infotheory.functional._sinkhorn_implicit import off_graph
 
 _MEMORY = 6  # steps that an extrapolation knows of
 _RIDGE = 1e-10
+_FACTOR = 4.0  # between the epsilons of a path
+_FIRST_SHARE = 0.05  # of the largest cost, from which no path is needed
+_STAGE_TOL = 1e-3  # error at which the path goes on
 _BLOCK = 2**20  # entries of a sum in logs
 _TOL_OF_ITSELF = 1e-6  # such plans cost little
 
@@ -124,12 +127,11 @@ def transport_dependence(
     >>> print(f"{transport_dependence(c_x, c_noise, epsilon=0.5).value:.2f}")
     0.02
     """
-    pairs = _Pairs(off_graph(cost_x), off_graph(cost_y), epsilon)
-    xp = pairs.xp
+    xp = array_namespace(cost_x)
     of_x, of_y = (_itself(cost, epsilon) for cost in (cost_x, cost_y))
     of_pairs = _itself(cost_x + cost_y, epsilon)
     h_x, h_y = of_x.dual[0], of_y.dual[0]
-    log_u, log_v, error, n_iter = _climb(pairs, (h_x + h_y) / epsilon, tol, max_iter)
+    log_u, log_v, error, n_iter = _down_the_path(cost_x, cost_y, epsilon, tol, max_iter)
     converged = error <= tol
     if not converged:
         warnings.warn(
@@ -260,6 +262,34 @@ class _Pairs:
         return xp.where(where, xp.reshape(spread, table.shape), table)
 
 
+def _down_the_path(
+    cost_x: Array, cost_y: Array, epsilon: float, tol: float, max_iter: int
+) -> tuple[Array, Array, float, int]:
+    """Potentials by way of larger epsilons where rows are far from all others.
+
+    There the potentials of such rows would else move by a little of epsilon in each step.
+    """
+    cost_x, cost_y = off_graph(cost_x), off_graph(cost_y)
+    xp = array_namespace(cost_x)
+    farthest = float(xp.max(cost_x) + xp.max(cost_y))
+    path = [epsilon]
+    while path[-1] * _FACTOR < _FIRST_SHARE * farthest:
+        path.append(path[-1] * _FACTOR)
+    of_x, of_y = (_itself(cost, path[-1]).dual[0] for cost in (cost_x, cost_y))
+    f, count = of_x + of_y, 0
+    for level in path[:0:-1]:
+        log_u, _, _, steps = _climb(
+            _Pairs(cost_x, cost_y, level),
+            f / level,
+            max(tol, _STAGE_TOL),
+            max(1, max_iter - count),
+        )
+        f, count = level * log_u, count + steps
+    last = _Pairs(cost_x, cost_y, epsilon)
+    log_u, log_v, error, steps = _climb(last, f / epsilon, tol, max(1, max_iter - count))
+    return log_u, log_v, error, count + steps
+
+
 def _climb(
     pairs: _Pairs, log_u: Array, tol: float, max_iter: int
 ) -> tuple[Array, Array, float, int]:
@@ -271,7 +301,7 @@ def _climb(
     for count in range(1, max_iter + 1):
         log_v = pairs.log_v(log_u)
         dual = float(xp.mean(log_u) + xp.mean(log_v))
-        if not dual >= best - 1e-9 * abs(best) and starts:
+        if starts and count < max_iter and not dual >= best - 1e-9 * abs(best):
             # Go on from the last point by a plain update, which never lowers the dual.
             log_u, starts, changes = fallback, [], []
             best = -math.inf
