@@ -54,8 +54,8 @@ _N_ROWS_COMPARED, _N_DRAWS_COMPARED = 1000, 20
 _FEW_COLUMNS, _ROWS_FOR_NETWORKS, _ROWS_WITH_MANY_COLUMNS = 3, 1000, 200
 _SECONDS_FOR_NETWORKS, _FEWEST_SECONDS = 70.0, 5.0
 # Rows of both samples together: an exact plan takes about 3 s, its interval twice as much. Of a
-# shift or a scale at n = 1 000 it was 2 to 8 % too large in three columns and 30 % in five, and
-# critics 3 to 13 % too small.
+# shift and of a scale at n = 1 000 each it was 10 to 14 % too large in three columns and some 30 %
+# in five, and critics between 13 % too small and 5 % too large.
 _COLUMNS_OF_EXACT_PLANS, _ROWS_OF_EXACT_PLANS = 3, 5000
 
 NAMES: dict[str, dict[str, Any]] = {
