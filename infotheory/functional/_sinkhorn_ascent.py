@@ -16,7 +16,12 @@ from infotheory._xp._namespace import Array
 from infotheory.functional._sinkhorn_kernels import DenseKernel, kernel_for, soft_minimum
 from infotheory.functional._sinkhorn_newton import newton_step
 
-_SETTLE = 10  # sweeps between two readings of the rate of convergence
+# Sweeps between one reading of the rate of convergence and the next; the last goes on.
+_SPANS = (5, 7, 10, 14, 20, 28)
+# What is left of the relaxation factor to 2 is multiplied by no less than the first where the
+# rate asks for more, by the second where the errors do not fall, and by the third where they fall
+# as they would with any factor that is too large.
+_MORE, _LESS, _LITTLE_LESS = 0.5, 2.0, 1.1
 _MOST_RELAXED = 1.999
 _SAFE_REACHES = 3.5  # of a kernel, of 8 that exp can hold
 _ARMIJO, _LEAST_STEP = 1e-4, 2.0**-30
@@ -131,6 +136,8 @@ class Ascent:
         """
         xp = self.xp
         log_ratio = xp.log(ratio)
+        if bool(xp.all(omega == 1)):
+            return -log_ratio
         kept = xp.exp((1 - omega) * log_ratio)
         gain = xp.sum(weight * (ratio - kept - omega * log_ratio), axis=-1, keepdims=True)
         return -log_ratio * xp.where(gain >= 0, omega, 1.0)
@@ -172,7 +179,8 @@ class Ascent:
         rows = self.rows()
         errors = [self.error(rows)]
         omega = xp.ones_like(errors[-1])
-        for count in range(1, max_sweeps + 1):
+        spans = [*_SPANS]
+        for _ in range(max_sweeps):
             if bool(xp.all(errors[-1] <= tol)):
                 # A relaxed update leaves the columns off; exact ones move the rows a little.
                 self._make_columns_exact()
@@ -183,8 +191,10 @@ class Ascent:
             self.sweep(rows, omega[..., None])
             rows = self.rows()
             errors.append(self.error(rows))
-            if count % _SETTLE == 0:
-                omega, left = _relaxation(errors[-1], errors[-1 - _SETTLE // 2], omega, tol)
+            if len(errors) > spans[0]:
+                omega, left = _relaxation(errors, omega, tol)
+                errors = errors[-1:]
+                spans = spans[1:] or spans
                 if float(xp.max(left)) > most_sweeps_left:
                     break
         self._make_columns_exact()
@@ -270,20 +280,29 @@ class Ascent:
         self._absorb_if_far()
 
 
-def _relaxation(error: Array, earlier: Array, omega: Array, tol: float) -> tuple[Array, Array]:
+def _relaxation(errors: list[Array], omega: Array, tol: float) -> tuple[Array, Array]:
     """The best factor by the rate at which errors fall, and how many sweeps it leaves to do.
 
     With s^2 the rate of plain sweeps, one of factor w falls at rate l where
-    (l + w - 1)^2 = l w^2 s^2, and the best factor is 2 / (1 + sqrt(1 - s^2)) (Young 1971).
+    (l + w - 1)^2 = l w^2 s^2, and the best factor is 2 / (1 + sqrt(1 - s^2)) (Young 1971). Errors
+    of relaxed sweeps swing: the rate is that of the largest of one half of them to the other.
     """
-    xp = array_namespace(error)
-    tiny = float(xp.finfo(error.dtype).smallest_normal)
-    rate = xp.exp(xp.log((error + tiny) / (earlier + tiny)) / (_SETTLE // 2))
+    xp = array_namespace(errors[-1])
+    tiny = float(xp.finfo(errors[-1].dtype).smallest_normal)
+    half = (len(errors) - 1) // 2
+    largest = [
+        xp.max(xp.stack(part), axis=0) for part in (errors[-half:], errors[-2 * half : -half])
+    ]
+    rate = xp.exp(xp.log((largest[0] + tiny) / (largest[1] + tiny)) / half)
+    tells = (rate > omega - 1) & (rate < 1)
     rate = xp.clip(rate, 1e-3, 1 - 1e-9)
-    tells = rate > omega - 1
     square = xp.where(tells, (rate + omega - 1) ** 2 / (rate * omega**2), 0.0)
     best = 2 / (1 + xp.sqrt(1 - xp.clip(square, 0.0, 1 - 1e-12)))
-    best = xp.clip(xp.where(tells, best, omega), 1.0, _MOST_RELAXED)
+    to_two = 2 - omega
+    # Plain sweeps tell the rate for good, relaxed ones only once they have settled.
+    best = xp.where(omega > 1, xp.minimum(best, 2 - _MORE * to_two), best)
+    smaller = 2 - xp.where(rate >= 1 - 1e-9, _LESS * to_two, _LITTLE_LESS * to_two)
+    best = xp.clip(xp.where(tells, best, smaller), 1.0, _MOST_RELAXED)
     decay = -xp.log(xp.clip(best - 1, 0.05, 1 - 1e-9))
-    left = xp.log(xp.clip(error / tol, 1.0, 1 / tiny)) / decay
-    return best, xp.where(error <= tol, 0.0 * left, left)
+    left = xp.log(xp.clip(errors[-1] / tol, 1.0, 1 / tiny)) / decay
+    return best, xp.where(errors[-1] <= tol, 0.0 * left, left)
