@@ -43,6 +43,8 @@ class NeuralTransport(TransportEstimator):
         "verbose": ["verbose"],
     }
 
+    unit_ = "squared column units"
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.non_deterministic = self.random_state is None
@@ -133,12 +135,13 @@ class NeuralTransport(TransportEstimator):
     def _on_ends(
         self, source: np.ndarray, target: np.ndarray, rng: np.random.RandomState
     ) -> list[str]:
-        """What to say where the ends of the fitted rows miss the target."""
+        """The cost of the plan, and what to say where the ends of fitted rows miss the target."""
+        rows = source[rng.permutation(len(source))[:_CHECKED]]
+        ends = self._ends(rows, 1, int(rng.randint(2**31 - 1)))[:, 0]
+        self.cost_ = float(np.mean(np.sum((rows - ends) ** 2, axis=1))) / 2
         covariance = np.atleast_2d(np.cov(target, rowvar=False))
         if not np.trace(covariance) > 0:
             return []
-        rows = source[rng.permutation(len(source))[:_CHECKED]]
-        ends = self._ends(rows, 1, int(rng.randint(2**31 - 1)))[:, 0]
         missed = float(bw2_uvp(ends, target.mean(axis=0), covariance))
         # What as many exact draws miss by chance.
         by_chance = 100 * target.shape[1] / len(rows)

@@ -46,8 +46,9 @@ def transport(
     cost : {"half-sqeuclidean", "sqeuclidean", "euclidean", "cosine"} or callable
         A callable takes both samples and returns the costs of all pairs, (n, m).
     estimator : str or estimator
-        "auto" and "sinkhorn" are :class:`Sinkhorn`; or an instance of any transport estimator,
-        whose own epsilon and cost count.
+        "auto" and "sinkhorn" are :class:`Sinkhorn`; "low-rank", "sparse-monge", "semi-discrete",
+        "light-sb", "sinkhorn-bridge", and "enot" and "egeot", which train networks; or an
+        instance of any transport estimator, whose own epsilon and cost count.
     confidence_level : float or None
         Level of the interval; None for the bare number.
     random_state : int, RandomState or None
@@ -57,7 +58,9 @@ def transport(
     -------
     TransportEstimate
         The value with its interval, in units of the cost; ``plan``, ``cost``, ``duality_gap``,
-        and ``transform`` and ``sample`` for new rows.
+        and ``transform`` and ``sample`` for new rows. The value is the regularised cost of
+        :class:`Sinkhorn` and :class:`SparseMonge`; of the others it is ``cost_``, the mean cost
+        under their plan, without the regularisation.
 
     Raises
     ------
@@ -145,7 +148,14 @@ def _chosen(estimator: Any, epsilon: float | None, cost: Any) -> Any:
                 "Sinkhorn(cost='precomputed').fit(costs, Q), or functional.sinkhorn(costs)."
             )
         words = {"cost": cost} if epsilon is None else {"cost": cost, "epsilon": epsilon}
-        return named("transport", "sinkhorn" if estimator == "auto" else estimator, **words)
+        chosen = named("transport", "sinkhorn" if estimator == "auto" else estimator, **words)
+        is_default = isinstance(cost, str) and cost == "half-sqeuclidean"
+        if not is_default and "cost" not in chosen.get_params():
+            raise ValueError(
+                f"cost must be left out for estimator={estimator!r}, which has a cost of its own, "
+                f"got {cost!r}. Only 'sinkhorn' takes one."
+            )
+        return chosen
     chosen = named("transport", estimator)
     last = last_step(chosen)
     if not isinstance(last, TransportEstimator) and not hasattr(last, "transform"):

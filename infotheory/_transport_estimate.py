@@ -112,10 +112,16 @@ class TransportEstimate(Estimate):
         ndarray of shape (l, e)
             (l,) for one column given as (l,).
         """
+        last = last_step(self.estimator)
+        if not hasattr(last, "sample"):
+            raise AttributeError(
+                f"{type(last).__name__} learns a map and draws nothing: it has no sample. "
+                f"Sinkhorn() does, and transform() is there."
+            )
         rows, is_flat = self._rows(X)
         if hasattr(self.estimator, "steps"):
             rows = self.estimator[:-1].transform(rows)
-        return _flat(last_step(self.estimator).sample(rows, random_state), is_flat)
+        return _flat(last.sample(rows, random_state), is_flat)
 
     def _rows(self, X: Any) -> tuple[Any, bool]:
         rows = describe(X, "X", discrete=False, min_samples=1)

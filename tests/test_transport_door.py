@@ -14,8 +14,9 @@ from sklearn.preprocessing import StandardScaler
 
 import infotheory
 from infotheory import Estimate, Sinkhorn, TransportEstimate, confidence_interval, transport
+from infotheory._estimators.automatic import NAMES
 from infotheory.datasets import random_gaussian_pair
-from infotheory.functional import transport_cost
+from infotheory.functional import gaussian_transport, transport_cost
 
 
 def samples(n=60, m=50, d=2, seed=0):
@@ -225,6 +226,8 @@ def test_a_plan_too_large_to_make_says_its_size(monkeypatch):
         ({"cost": "manhattan"}, ValueError, "'cost' parameter"),
         ({"cost": "precomputed"}, ValueError, "functional.sinkhorn"),
         ({"estimator": "sinkhole"}, ValueError, "auto, sinkhorn"),
+        ({"estimator": "light-sb", "cost": "cosine"}, ValueError, "Only 'sinkhorn' takes one"),
+        ({"estimator": "low-rank", "cost": np.subtract}, ValueError, "cost must be left out"),
         ({"estimator": infotheory.KSG()}, TypeError, "transport"),
         ({"estimator": StandardScaler}, TypeError, "must be an instance"),
         ({"estimator": make_pipeline(infotheory.KSG())}, TypeError, "map from P to Q"),
@@ -246,3 +249,60 @@ def test_samples_out_of_their_rule():
         transport(P[:1], Q)
     with pytest.raises(ValueError, match="unit"):
         transport(P, Q).in_base(2)
+
+
+NAMED = {
+    "low-rank": infotheory.LowRankSinkhorn,
+    "sparse-monge": infotheory.SparseMonge,
+    "semi-discrete": infotheory.SemiDiscrete,
+    "light-sb": infotheory.LightSB,
+    "sinkhorn-bridge": infotheory.SinkhornBridge,
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_estimator_by_its_name(name):
+    P, Q = samples(100, 80)
+    moved = transport(P, Q, estimator=name, epsilon=0.2, random_state=0)
+    assert type(moved.estimator) is NAMED[name]
+    assert moved.estimator.epsilon == 0.2
+    assert moved.unit == "squared column units"
+    assert moved.interval is None
+    assert any(f"No interval: {NAMED[name].__name__} knows" in note for note in moved.notes)
+    known = moved.estimator
+    assert moved.value == (known.value_ if name == "sparse-monge" else moved.cost)
+    if name != "sparse-monge":
+        # Moving the means takes 4; the spreads differ by a half in each of two columns.
+        assert moved.cost == pytest.approx(4.25, rel=0.2)
+    assert moved.transform(P[:3]).shape == (3, 2)
+    if hasattr(known, "sample"):
+        assert moved.sample(P[:3], 0).shape == (3, 2)
+    else:
+        with pytest.raises(AttributeError, match="learns a map and draws nothing"):
+            moved.sample(P[:3], 0)
+
+
+@pytest.mark.parametrize("name", ["enot", "egeot"])
+def test_networks_have_a_cost_too(name):
+    pytest.importorskip("torch")
+    kind = {"enot": infotheory.ENOT, "egeot": infotheory.EgEOT}[name]
+    assert NAMES["transport"][name] is kind
+    P, Q = samples(200, 150)
+    model = kind(epsilon=0.5, max_iter=3, hidden_layer_sizes=(8,), random_state=0)
+    moved = transport(P, Q, estimator=model)
+    assert moved.unit == "squared column units"
+    # Hardly trained it is the normal plan, whose cost is near that of the exact one.
+    exact = gaussian_transport(P.mean(0), np.cov(P.T), Q.mean(0), np.cov(Q.T), 0.5).cost
+    assert moved.value == moved.cost == pytest.approx(float(exact), rel=0.15)
+
+
+def test_the_notes_of_a_divergence_say_what_was_chosen_and_why():
+    P, Q = samples()
+    for kind, why in (
+        ("sinkhorn", "Chose SinkhornDivergence: it estimates what kind='sinkhorn' asks for"),
+        ("js", "Chose NeighborsDivergence: the samples are continuous"),
+    ):
+        e = infotheory.divergence(P, Q, kind=kind, confidence_level=None)
+        assert e.notes[0] == f"{why} (2 columns, n = 110)."
+    e = infotheory.divergence(P[:, 0], Q[:, 0], kind="wasserstein", confidence_level=None)
+    assert e.notes[0].startswith("Chose WassersteinDivergence: it finds an exact plan")

@@ -23,13 +23,20 @@ from infotheory._estimators.discrete import (
     DiscreteMutualInformation,
 )
 from infotheory._estimators.discrete_diffusion import InfoSEDD
+from infotheory._estimators.energy_transport import EgEOT
+from infotheory._estimators.entropic_neural import ENOT
 from infotheory._estimators.gaussian import (
     GaussianDivergence,
     GaussianEntropy,
     GaussianMutualInformation,
 )
 from infotheory._estimators.ksg import KSG, MixedKSG
+from infotheory._estimators.light_bridge import LightSB
+from infotheory._estimators.low_rank_transport import LowRankSinkhorn
 from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
+from infotheory._estimators.semi_discrete import SemiDiscrete
+from infotheory._estimators.sinkhorn_bridge import SinkhornBridge
+from infotheory._estimators.sparse_monge import SparseMonge
 from infotheory._estimators.transport import Sinkhorn
 from infotheory._estimators.transport_divergence import SinkhornDivergence, WassersteinDivergence
 from infotheory._estimators.variational import (
@@ -95,6 +102,13 @@ NAMES: dict[str, dict[str, Any]] = {
     },
     "transport": {
         "sinkhorn": Sinkhorn,
+        "low-rank": LowRankSinkhorn,
+        "sparse-monge": SparseMonge,
+        "semi-discrete": SemiDiscrete,
+        "light-sb": LightSB,
+        "sinkhorn-bridge": SinkhornBridge,
+        "enot": ENOT,
+        "egeot": EgEOT,
     },
 }
 
@@ -412,7 +426,8 @@ def choose_divergence(x: Variable, kind: str) -> tuple[Any, str]:
             f"({_size(x)}). Pass discrete=False to read integers as numbers, or take kind='js'."
         )
     if kind == "sinkhorn":
-        return SinkhornDivergence(), f"Chose SinkhornDivergence: the estimator of it ({_size(x)})."
+        why = f"Chose SinkhornDivergence: it estimates what kind='sinkhorn' asks for ({_size(x)})."
+        return SinkhornDivergence(), why
     if kind == "wasserstein":
         return _choose_wasserstein(x)
     if only_critics:
@@ -426,13 +441,14 @@ def choose_divergence(x: Variable, kind: str) -> tuple[Any, str]:
             "P and Q mix label columns with real columns, for which no divergence is built. "
             "Pass discrete=True or False, or compare the columns separately."
         )
-    return NeighborsDivergence(kind=kind), f"Chose NeighborsDivergence: continuous ({_size(x)})."
+    why = f"Chose NeighborsDivergence: the samples are continuous ({_size(x)})."
+    return NeighborsDivergence(kind=kind), why
 
 
 def _choose_wasserstein(x: Variable) -> tuple[Any, str]:
     """An exact plan in few columns, where it is a matter of seconds and its bias is small."""
     size, chosen = _size(x), WassersteinDivergence()
-    exact = f"Chose WassersteinDivergence: an exact plan ({size})."
+    exact = f"Chose WassersteinDivergence: it finds an exact plan of the samples ({size})."
     has_pot, has_torch = (find_spec(name) is not None for name in ("ot", "torch"))
     few = x.dim <= _COLUMNS_OF_EXACT_PLANS
     if x.dim == 1 or (has_pot and few and len(x) <= _ROWS_OF_EXACT_PLANS):

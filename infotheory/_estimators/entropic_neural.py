@@ -42,6 +42,11 @@ class ENOT(NeuralTransport):
 
     Attributes
     ----------
+    cost_ : float
+        Mean of half the squared distance between some fitted rows, 1 000 at most, and a draw of y
+        for each.
+    unit_ : str
+        Of `cost_`.
     epsilon_ : float
         What `epsilon` came to.
     loss_curve_ : list of float

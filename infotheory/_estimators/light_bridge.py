@@ -65,6 +65,8 @@ class LightSB(TransportEstimator):
         The fitted potential, with its closed forms.
     cost_ : float
         Mean of half the squared distance under the learnt plan, for the fitted X.
+    unit_ : str
+        Of `cost_`.
     epsilon_ : float
     n_components_ : int
     covariance_type_ : str
@@ -123,6 +125,8 @@ class LightSB(TransportEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "random_state": ["random_state", np.random.Generator],
     }
+
+    unit_ = "squared column units"
 
     def __init__(
         self,

@@ -65,6 +65,8 @@ class SinkhornBridge(TransportEstimator):
         Half the squared distance under the plan of the fitted rows.
     potentials_ : tuple of ndarrays of shape (n,), (m,)
         f and g of the plan, in units of the cost.
+    unit_ : str
+        Of `cost_`.
     epsilon_ : float
         What `epsilon` came to.
     plan_epsilon_ : float
@@ -131,6 +133,8 @@ class SinkhornBridge(TransportEstimator):
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
     }
+
+    unit_ = "squared column units"
 
     def __init__(
         self,
