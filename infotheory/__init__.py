@@ -93,8 +93,8 @@ if TYPE_CHECKING:
     from infotheory._estimators.light_bridge import LightSB
     from infotheory._estimators.low_rank_transport import LowRankSinkhorn
     from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
-    from infotheory._estimators.sinkhorn_bridge import SinkhornBridge
     from infotheory._estimators.semi_discrete import SemiDiscrete
+    from infotheory._estimators.sinkhorn_bridge import SinkhornBridge
     from infotheory._estimators.sparse_monge import SparseMonge
     from infotheory._estimators.transport import Sinkhorn
     from infotheory._estimators.transport_divergence import (
