@@ -98,7 +98,10 @@ def test_slopes_are_found_also_where_no_gradients_are_wanted():
         with context():
             found = VariationalDivergence(kind="wasserstein", **SMALL).fit(X, y).divergence_
             assert found == expected
-            assert WassersteinDependency(method="critic", **SMALL).fit(*pair).mutual_information_ == dependency
+            assert (
+                WassersteinDependency(method="critic", **SMALL).fit(*pair).mutual_information_
+                == dependency
+            )
 
 
 def test_a_penalty_is_found_also_where_no_gradients_are_wanted():
