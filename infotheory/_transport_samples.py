@@ -13,6 +13,8 @@ from infotheory._validation import Variable, describe
 SOME_ROWS = 2048
 # Share of the information that a permutation of the rows has.
 _ONE_TO_ONE = 0.9
+# A length whose fourth power, times some columns and rows, is a float.
+_LARGEST = 1e70
 
 
 def check_order(estimator: Any, target: Variable) -> None:
@@ -24,6 +26,18 @@ def check_order(estimator: Any, target: Variable) -> None:
     if mine != theirs and sorted(mine) == sorted(theirs):
         raise ValueError(
             f"y must have its columns in the order of X, {mine}, got {theirs}. Pass y[X.columns]."
+        )
+
+
+def check_extent(source: np.ndarray, target: np.ndarray) -> None:
+    """Raise where squares of squared distances leave the range of floats."""
+    centre = target[:1]
+    farthest = max(float(np.max(np.abs(part / 2 - centre / 2))) for part in (source, target))
+    if farthest > _LARGEST / 2:
+        raise ValueError(
+            f"X and y must lie within about {_LARGEST:g} of each other, got rows "
+            f"{2 * farthest:.2g} apart in a column, whose costs leave the range of floats. Divide "
+            f"both samples by one large number."
         )
 
 

@@ -182,3 +182,28 @@ def test_in_a_pipeline():
         warnings.simplefilter("error")
         moved = both.fit(X, y).transform(X)
     np.testing.assert_array_equal(moved, SparseMonge().fit(X, y).transform(X))
+
+
+@pytest.mark.parametrize(("dim", "share"), [(1, 0.1), (4, 0.2), (40, 0.5)])
+def test_the_share_of_the_spread_grows_with_the_columns(dim, share):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, dim)), rng.normal(size=(30, dim))
+    cost = elastic_cost(X, y)
+    left = cost - cost.mean(axis=0) - cost.mean(axis=1, keepdims=True) + cost.mean()
+    assert SparseMonge(tol=1e-3).fit(X, y).epsilon_ == pytest.approx(share * left.std())
+
+
+def test_most_columns_of_many_stay_by_default():
+    rng = np.random.default_rng(1)
+    X, y, new = rng.normal(size=(3, 300, 20))
+    y[:, :2] += 3
+    moved = SparseMonge(tol=1e-4).fit(X, y).displacement(new)
+    assert np.mean(moved[:, :2] != 0) > 0.98
+    assert np.mean(moved[:, 2:] != 0) < 0.5
+
+
+def test_what_is_not_sparse_says_so():
+    rng = np.random.default_rng(2)
+    X, y = rng.normal(size=(50, 4)), 3 + rng.normal(size=(50, 4))
+    assert "is not sparse. Raise strength" in SparseMonge(strength=1e-3).fit(X, y).notes_[0]
+    assert SparseMonge(strength=0).fit(X, y).notes_ == ()
