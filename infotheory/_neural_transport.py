@@ -15,6 +15,7 @@ from infotheory._bridges import check_target, check_times, default_epsilon, pinn
 from infotheory._neural import import_torch
 from infotheory._plan_coordinates import PlanCoordinates
 from infotheory._resampling import local_random_state
+from infotheory._transport_samples import check_extent
 from infotheory.functional import bw2_uvp
 
 _FEWEST_ROWS = 10
@@ -76,6 +77,7 @@ class NeuralTransport(TransportEstimator):
         """
         import_torch(type(self).__name__)
         source, target = self._check_source_and_target(X, y)
+        check_extent(source, target)
         for name, table in (("X", source), ("y", target)):
             if len(table) < _FEWEST_ROWS:
                 raise ValueError(

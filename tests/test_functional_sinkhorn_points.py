@@ -15,6 +15,7 @@ from infotheory.functional import (
     EntropicPointPlan,
     group_invariant_cost,
     sinkhorn,
+    sinkhorn_divergence,
     sinkhorn_points,
     transport_cost,
 )
@@ -434,3 +435,30 @@ def test_rows_of_the_plan_by_any_sequence(rows, numbers) -> None:
     assert some.shape == (len(numbers), 6)
     for row, number in zip(some, numbers, strict=True):
         np.testing.assert_allclose(row, found.plan_rows(slice(None))[number], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "solve",
+    [
+        lambda X, Y: transport_cost(X, Y),
+        lambda X, Y: sinkhorn_points(X, Y, epsilon=1.0),
+        lambda X, Y: sinkhorn_divergence(X, Y, 1.0),
+    ],
+)
+def test_samples_that_do_not_fit_together_are_named(solve) -> None:
+    X = np.ones((4, 2))
+    with pytest.raises(TypeError, match=r"one library, got numpy.ndarray and builtins.list"):
+        solve(X, X.tolist())
+    with pytest.raises(ValueError, match="same number of columns, got 2 and 3"):
+        solve(X, np.ones((4, 3)))
+    with pytest.raises(ValueError, match=r"X must have shape .*columns"):
+        solve(X[:, 0], X)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_cost_of_ones_own_returns_an_array() -> None:
+    X = np.ones((4, 2))
+    with pytest.raises(ValueError, match=r"array of shape \(4, 4\), got list"):
+        transport_cost(X, X, lambda X, Y: [[1.0] * 4] * 4)
+    with pytest.raises(ValueError, match="squared distances leave the range"):
+        sinkhorn_divergence(np.array([[0.0, 0.0], [1e200, 0.0]]), 1e200 * X, 1.0)

@@ -306,3 +306,15 @@ def test_the_notes_of_a_divergence_say_what_was_chosen_and_why():
         assert e.notes[0] == f"{why} (2 columns, n = 110)."
     e = infotheory.divergence(P[:, 0], Q[:, 0], kind="wasserstein", confidence_level=None)
     assert e.notes[0].startswith("Chose WassersteinDivergence: it finds an exact plan")
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_samples_beyond_the_range_of_squares_are_named(name):
+    P, Q = samples()
+    with pytest.raises(ValueError, match=r"X and y must lie within .*Divide both samples"):
+        transport(1e150 * P, 1e150 * Q, estimator=name)
+
+
+def test_a_cost_that_returns_no_array():
+    with pytest.raises(ValueError, match=r"cost must return an array .*got list"):
+        transport(*samples(), cost=lambda X, Y: [[1.0] * len(Y)] * len(X))

@@ -20,6 +20,7 @@ from infotheory._bridges import (
 )
 from infotheory._mixture_search import MOST_COMPONENTS, Candidate, best_start
 from infotheory._resampling import local_random_state
+from infotheory._transport_samples import check_extent
 from infotheory.functional import LightBridge
 from infotheory.functional._light_bridge import ConditionalMixture
 from infotheory.functional._light_bridge_fit import LightFit, fit_light_bridge
@@ -163,6 +164,7 @@ class LightSB(TransportEstimator):
             The fitted estimator.
         """
         source, target = self._check_source_and_target(X, y)
+        check_extent(source, target)
         if self.n_components != "auto" and int(self.n_components) > len(target):
             raise ValueError(
                 f"n_components must not exceed the rows of y, got {self.n_components} components "

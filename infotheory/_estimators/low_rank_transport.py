@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval
 
 from infotheory._base import TransportEstimator
 from infotheory._resampling import local_random_state
-from infotheory._transport_samples import check_order
+from infotheory._transport_samples import check_extent, check_order
 from infotheory._validation import describe
 from infotheory.functional import entropic_map, low_rank_sinkhorn, sinkhorn, transport_cost
 
@@ -140,6 +140,7 @@ class LowRankSinkhorn(TransportEstimator):
         """
         checked = describe(y, "y", discrete=False)
         source, target = self._check_source_and_target(X, checked)
+        check_extent(source, target)
         check_order(self, checked)
         fewest = min(len(source), len(target))
         if self.rank > fewest:

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval
 
 from infotheory._base import TransportEstimator
 from infotheory._resampling import local_random_state
-from infotheory._transport_samples import check_order, check_weights
+from infotheory._transport_samples import check_extent, check_order, check_weights
 from infotheory._validation import describe
 from infotheory.functional import laguerre_cells, semi_discrete, semi_discrete_dual
 
@@ -151,6 +151,7 @@ class SemiDiscrete(TransportEstimator):
         if law is None:
             checked = describe(y, "y", discrete=False)
             sample, target = self._check_source_and_target(X, checked)
+            check_extent(sample, target)
             check_order(self, checked)
             draw = _Rows(sample, rng)
         else:

@@ -20,6 +20,7 @@ from infotheory._bridges import (
     pinned_path,
 )
 from infotheory._resampling import local_random_state
+from infotheory._transport_samples import check_extent
 from infotheory.functional import (
     EntropicPlan,
     entropic_drift,
@@ -167,6 +168,7 @@ class SinkhornBridge(TransportEstimator):
             The fitted estimator.
         """
         self._source, self._target = self._check_source_and_target(X, y)
+        check_extent(self._source, self._target)
         notes: list[str] = []
         self.epsilon_ = (
             default_epsilon(self._source, self._target, notes)

@@ -175,7 +175,8 @@ def checked_cost(cost: Array) -> Array:
         raise ValueError(f"cost must have two axes or more, got shape {tuple(cost.shape)}.")
     if not bool(xp.all(xp.isfinite(cost))):
         raise ValueError(
-            "cost must be finite. Replace what is missing, and forbidden pairs by a large cost."
+            "cost must be finite. Replace what is missing, and forbidden pairs by a large cost; "
+            "scale down points whose squared distances leave the range of floats."
         )
     return cost
 

@@ -15,7 +15,7 @@ from infotheory.functional._point_kernels import kernel_of
 from infotheory.functional._point_plan import EntropicPointPlan
 from infotheory.functional._sinkhorn import check_positive, checked_weights, unconverged
 from infotheory.functional._sinkhorn_ascent import Counts
-from infotheory.functional._transport_costs import COSTS
+from infotheory.functional._transport_costs import COSTS, namespace_of_points
 
 
 def sinkhorn_points(
@@ -121,7 +121,7 @@ def sinkhorn_points(
 
 
 def _checked_points(X: Array, Y: Array) -> tuple[Array, Array]:
-    xp = array_namespace(X, Y)
+    xp = namespace_of_points(X, Y)
     X, Y = as_float(X), as_float(Y)
     dtype = xp.result_type(X.dtype, Y.dtype)
     X, Y = xp.astype(X, dtype), xp.astype(Y, dtype)

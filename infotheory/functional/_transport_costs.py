@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from infotheory._xp import array_namespace
 from infotheory._xp._namespace import Array
@@ -30,7 +31,10 @@ def transport_cost(
     Raises
     ------
     ValueError
-        If the cost is none of these names, or a callable returns another shape.
+        If the cost is none of these names, a callable returns another shape or no array, or X
+        and Y differ in their columns under a cost with a name.
+    TypeError
+        If X and Y are not arrays of one library.
 
     Notes
     -----
@@ -45,16 +49,25 @@ def transport_cost(
     >>> transport_cost(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0]])).tolist()
     [[12.5]]
     """
-    xp = array_namespace(X, Y)
+    xp = namespace_of_points(X, Y)
     shape = (*X.shape[:-1], Y.shape[-2])
     if callable(cost):
         found = cost(X, Y)
+        if not hasattr(found, "shape"):
+            raise ValueError(
+                f"cost must return an array of shape {shape}, got {type(found).__name__}. Return "
+                f"what the library of X and Y computes from X[:, None, :] and Y[None, :, :]."
+            )
         if tuple(found.shape) != tuple(shape):
             raise ValueError(
                 f"cost must return all pairs, shape {shape}, got {tuple(found.shape)}. Compare "
                 f"X[:, None, :] with Y[None, :, :]."
             )
         return found
+    if X.shape[-1] != Y.shape[-1]:
+        raise ValueError(
+            f"X and Y must have the same number of columns, got {X.shape[-1]} and {Y.shape[-1]}."
+        )
     if cost == "cosine":
         return 1 - _unit(X) @ xp.matrix_transpose(_unit(Y))
     if cost not in COSTS:
@@ -69,6 +82,25 @@ def transport_cost(
         return square / 2
     apart = square > 0
     return xp.where(apart, xp.sqrt(xp.where(apart, square, 1.0)), 0.0)
+
+
+def namespace_of_points(X: Array, Y: Array) -> Any:
+    """The library of two samples, each with two axes or more."""
+    try:
+        xp = array_namespace(X, Y)
+    except TypeError as error:
+        kinds = [f"{type(part).__module__.split('.')[0]}.{type(part).__name__}" for part in (X, Y)]
+        raise TypeError(
+            f"X and Y must be arrays of one library, got {' and '.join(kinds)}. Convert one to "
+            f"the other's, as by torch.from_numpy(X)."
+        ) from error
+    for name, points in (("X", X), ("Y", Y)):
+        if points.ndim < 2:
+            raise ValueError(
+                f"{name} must have shape (..., points, columns), got {tuple(points.shape)}. A "
+                f"single column is {name}[:, None]."
+            )
+    return xp
 
 
 def _unit(X: Array) -> Array:
