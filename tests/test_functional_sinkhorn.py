@@ -334,3 +334,17 @@ def test_the_gradient_of_the_value_is_the_potential_for_unequal_weights():
     potential = found.dual[0]
     # Weights are divided by their sum.
     torch.testing.assert_close(a.grad, potential - (a.detach() @ potential), atol=1e-8, rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["auto", "log", "kernel", "truncated", "newton"])
+@pytest.mark.parametrize("max_iter", [1, 2, 3, 6])
+def test_max_iter_holds_for_sweeps_and_newton_steps_together(method, max_iter):
+    X, Y = np.random.default_rng(0).normal(size=(2, 40, 2))
+    cost = np.sum((X[:, None] - Y) ** 2, axis=2) / 2
+    for epsilon in (0.003, 0.3):
+        with pytest.warns(RuntimeWarning, match="marginals of the plan are off"):
+            found = sinkhorn(cost, epsilon=epsilon, tol=1e-13, max_iter=max_iter, method=method)
+        said = [int(word) for word in found.notes[0].split() if word.isdigit()]
+        assert sum(said) == found.n_iter <= max_iter
+        if max_iter < 3:
+            assert "and 0 Newton steps" in found.notes[0]
