@@ -230,11 +230,24 @@ class TransportEstimator(TransformerMixin, _Shape):
                 f"y is the sample of the target and must have the {source.dim} columns of X, got "
                 f"{target.dim}. Rows of X and y need not pair, nor be equally many."
             )
+        if same_columns:
+            _check_order(getattr(self, "feature_names_in_", None), target.feature_names)
         return source.values, target.values
 
     def _check_rows(self, X: Any) -> np.ndarray:
         """New rows of the source."""
         return self._check_X(X, reset=False).values
+
+
+def _check_order(names: Any, of_target: tuple[str, ...] | None) -> None:
+    """Raise where y has the named columns of X in another order."""
+    if names is None or of_target is None:
+        return
+    mine, theirs = list(names), list(of_target)
+    if mine != theirs and sorted(mine) == sorted(theirs):
+        raise ValueError(
+            f"y must have its columns in the order of X, {mine}, got {theirs}. Pass y[X.columns]."
+        )
 
 
 SHAPES: dict[str, type] = {

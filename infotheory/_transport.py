@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from infotheory._base import TransportEstimator, last_step, takes_variables
-from infotheory._columns import as_columns
+from infotheory._columns import as_columns, is_frame
 from infotheory._estimate import check_confidence_level
 from infotheory._estimators.automatic import named
 from infotheory._inference import confidence_interval, point_estimate
@@ -99,7 +99,7 @@ def transport(
     p, q = describe(P, "P", discrete=False), describe(Q, "Q", discrete=False)
     chosen = _chosen(estimator, epsilon, cost)
     if not callable(getattr(last_step(chosen), "cost", None)):
-        _check_same_columns(p, q)
+        _check_same_columns(p, q, frames=is_frame(P) and is_frame(Q))
         check_same_times(*(as_columns(t, n, allow_1d=True) for t, n in ((P, "P"), (Q, "Q"))))
     notes = []
     if hasattr(chosen, "steps") and len(chosen.steps) > 1:
@@ -173,7 +173,7 @@ def _chosen(estimator: Any, epsilon: float | None, cost: Any) -> Any:
     return chosen
 
 
-def _check_same_columns(p: Variable, q: Variable) -> None:
+def _check_same_columns(p: Variable, q: Variable, *, frames: bool) -> None:
     if p.dim != q.dim:
         raise ValueError(
             f"P and Q must have the same number of columns, got {p.dim} and {q.dim}. Only a "
@@ -184,4 +184,10 @@ def _check_same_columns(p: Variable, q: Variable) -> None:
         raise ValueError(
             f"P and Q must have their columns in one order, got {list(of_p)} and {list(of_q)}. "
             f"Pass Q[P.columns]."
+        )
+    # Series, which stand for one column, often have names of their own.
+    if frames and of_p and of_q and of_p != of_q:
+        raise ValueError(
+            f"P and Q must have the same columns, got {list(of_p)} and {list(of_q)}. Select and "
+            f"name the columns of Q as in P."
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from infotheory._validation import Variable, describe
+from infotheory._validation import describe
 
 # The spectrum of a plan between so many takes a second.
 SOME_ROWS = 2048
@@ -15,18 +15,6 @@ SOME_ROWS = 2048
 _ONE_TO_ONE = 0.9
 # A length whose fourth power, times some columns and rows, is a float.
 _LARGEST = 1e70
-
-
-def check_order(estimator: Any, target: Variable) -> None:
-    """Raise where y has the named columns of X in another order."""
-    names = getattr(estimator, "feature_names_in_", None)
-    if names is None or target.feature_names is None:
-        return
-    mine, theirs = list(names), list(target.feature_names)
-    if mine != theirs and sorted(mine) == sorted(theirs):
-        raise ValueError(
-            f"y must have its columns in the order of X, {mine}, got {theirs}. Pass y[X.columns]."
-        )
 
 
 def check_extent(source: np.ndarray, target: np.ndarray) -> None:

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import infotheory
 from infotheory import Estimate, Sinkhorn, TransportEstimate, confidence_interval, transport
-from infotheory._estimators.automatic import NAMES
+from infotheory._estimators.automatic import NAMES, named
 from infotheory.datasets import random_gaussian_pair
 from infotheory.functional import gaussian_transport, transport_cost
 
@@ -80,6 +80,11 @@ def test_frames():
     np.testing.assert_array_equal(moved.transform(source), transport(P, Q).transform(P))
     with pytest.raises(ValueError, match=r"one order.*Pass Q\[P.columns\]"):
         transport(source, target[names[::-1]])
+    with pytest.raises(ValueError, match=r"same columns, got \['height', 'weight'\] and \['z'"):
+        transport(source, target.set_axis(["z", "weight"], axis=1))
+    # Names of single columns need not match, nor those that only one sample has.
+    assert transport(source["height"], target["weight"]).n_samples == 110
+    assert transport(source, Q).value == moved.value
     with pytest.raises(ValueError, match="feature names"):
         moved.transform(source[names[::-1]])
 
@@ -313,6 +318,15 @@ def test_samples_beyond_the_range_of_squares_are_named(name):
     P, Q = samples()
     with pytest.raises(ValueError, match=r"X and y must lie within .*Divide both samples"):
         transport(1e150 * P, 1e150 * Q, estimator=name)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_columns_in_another_order_are_refused_by_every_estimator(name):
+    P, Q = samples()
+    estimator, names = named("transport", name), ["height", "weight"]
+    source, target = pd.DataFrame(P, columns=names), pd.DataFrame(Q, columns=names[::-1])
+    with pytest.raises(ValueError, match=r"y must have its columns in the order of X"):
+        estimator.fit(source, target)
 
 
 def test_a_cost_that_returns_no_array():

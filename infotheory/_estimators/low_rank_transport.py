@@ -13,8 +13,7 @@ from sklearn.utils._param_validation import Interval
 
 from infotheory._base import TransportEstimator
 from infotheory._resampling import local_random_state
-from infotheory._transport_samples import check_extent, check_order
-from infotheory._validation import describe
+from infotheory._transport_samples import check_extent
 from infotheory.functional import entropic_map, low_rank_sinkhorn, sinkhorn, transport_cost
 
 # Of the spread of the costs, as for the map of a plan of full rank.
@@ -138,10 +137,8 @@ class LowRankSinkhorn(TransportEstimator):
         LowRankSinkhorn
             The fitted estimator.
         """
-        checked = describe(y, "y", discrete=False)
-        source, target = self._check_source_and_target(X, checked)
+        source, target = self._check_source_and_target(X, y)
         check_extent(source, target)
-        check_order(self, checked)
         fewest = min(len(source), len(target))
         if self.rank > fewest:
             raise ValueError(

@@ -14,8 +14,7 @@ from sklearn.utils._param_validation import Interval
 
 from infotheory._base import TransportEstimator
 from infotheory._resampling import local_random_state
-from infotheory._transport_samples import check_extent, check_order, check_weights
-from infotheory._validation import describe
+from infotheory._transport_samples import check_extent, check_weights
 from infotheory.functional import laguerre_cells, semi_discrete, semi_discrete_dual
 
 _N_HELD_OUT = 2**16  # draws from a law that the fitted map is judged by
@@ -149,10 +148,8 @@ class SemiDiscrete(TransportEstimator):
         rng = local_random_state(self.random_state)
         law = _as_law(X)
         if law is None:
-            checked = describe(y, "y", discrete=False)
-            sample, target = self._check_source_and_target(X, checked)
+            sample, target = self._check_source_and_target(X, y)
             check_extent(sample, target)
-            check_order(self, checked)
             draw = _Rows(sample, rng)
         else:
             _, target = self._check_source_and_target(law(2, rng), y)

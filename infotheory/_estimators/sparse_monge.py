@@ -11,8 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from infotheory._base import TransportEstimator
-from infotheory._transport_samples import check_extent, check_order
-from infotheory._validation import describe
+from infotheory._transport_samples import check_extent
 from infotheory.functional import elastic_cost, elastic_map, sinkhorn
 
 # Of the spread of the costs: times the root of the number of columns, up to the second; for
@@ -153,10 +152,8 @@ class SparseMonge(TransportEstimator):
         SparseMonge
             The fitted estimator.
         """
-        checked = describe(y, "y", discrete=False)
-        source, target = self._check_source_and_target(X, checked)
+        source, target = self._check_source_and_target(X, y)
         check_extent(source, target)
-        check_order(self, checked)
         if self.regulariser == "k-overlap" and self.k > source.shape[1]:
             raise ValueError(
                 f"k must be at most the number of columns, {source.shape[1]}, got {self.k}."

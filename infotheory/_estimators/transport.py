@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 from infotheory._base import TransportEstimator
 from infotheory._resampling import local_random_state
 from infotheory._transport_samples import (
-    check_order,
     check_weights,
     mean_variance,
     one_to_one_note,
@@ -215,8 +214,6 @@ class Sinkhorn(TransportEstimator):
         named = isinstance(self.cost, str) and self.cost != "precomputed"
         target = describe(y, "y", discrete=False)
         source, self._target = self._check_source_and_target(X, target, same_columns=named)
-        if named:
-            check_order(self, target)
         self._target_names = target.feature_names
         self._source, self._plan, self._dependence = source, None, None
         a = check_weights(sample_weight, "sample_weight", len(source), "X")
