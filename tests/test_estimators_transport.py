@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import pickle
+import tracemalloc
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,7 @@ from transport_checks import (
 from infotheory import Sinkhorn, confidence_interval
 from infotheory.datasets import GaussianPair, Normal, random_gaussian_pair
 from infotheory.functional import sinkhorn, transport_cost
+from infotheory.functional._plan_measures import plan_measures
 
 PAIR = random_gaussian_pair(2, epsilon=1.0, random_state=0)
 
@@ -484,3 +487,28 @@ def test_samples_out_of_their_rule():
         model.transform(X[:, :1])
     with pytest.raises(ValueError, match="2 columns of the target"):
         model.inverse_transform(X[:, :1])
+
+
+def test_a_fit_holds_four_arrays_of_all_pairs_at_most():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(800, 3)), rng.normal(size=(700, 3))
+    Sinkhorn().fit(X[:50], y[:50])
+    tracemalloc.start()
+    Sinkhorn().fit(X, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * 8 * 800 * 700
+
+
+@pytest.mark.parametrize("max_iter", [2, 10_000])
+def test_measures_in_blocks_are_those_of_the_plan(max_iter):
+    rng = np.random.default_rng(1)
+    cost = rng.uniform(size=(700, 500))
+    a, b = rng.dirichlet(np.ones(700)), np.append(rng.dirichlet(np.ones(499)), 0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found = sinkhorn(cost, a, b, epsilon=0.01, max_iter=max_iter)
+    value, mean, gap = plan_measures(found)
+    assert value == pytest.approx(float(found.value), rel=1e-12)
+    assert mean == pytest.approx(float(found.cost), rel=1e-12)
+    assert gap == pytest.approx(float(found.duality_gap), rel=1e-6, abs=1e-15)

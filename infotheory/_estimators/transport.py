@@ -35,6 +35,7 @@ from infotheory.functional import (
 from infotheory.functional._cost_spread import cost_spread
 from infotheory.functional._entropic_map import entropic_weights
 from infotheory.functional._plan_bias import plan_dependence
+from infotheory.functional._plan_measures import plan_measures
 
 _COSTS = {"half-sqeuclidean", "sqeuclidean", "euclidean", "cosine", "precomputed"}
 _METHODS = {"auto", "log", "kernel", "truncated", "newton"}
@@ -142,7 +143,8 @@ class Sinkhorn(TransportEstimator):
     A step before this one in a Pipeline sees X and not y: a scaler there would compare scaled
     rows with unscaled ones. Scale both samples alike beforehand.
 
-    Complexity: O(n m) a sweep and for memory; for more than 25 million pairs and ``method="auto"``
+    Complexity: O(n m) a sweep and for memory, at most four arrays of n x m for a cost with a name;
+    for more than 25 million pairs and ``method="auto"``
     :func:`infotheory.functional.sinkhorn_points` solves, with memory O(n + m), and there is no
     ``plan_``; 2 048 rows of each sample then tell spread and bias. Sources: Cuturi (2013),
     arXiv:1306.0895; Pooladian and Niles-Weed (2021), arXiv:2109.12004, of the map; del Barrio,
@@ -225,9 +227,11 @@ class Sinkhorn(TransportEstimator):
         found = self._solve(costs, a, b, notes)
         self._weights = found.a, found.b
         self.potentials_ = found.potentials
-        self.value_ = float(found.value)
-        self.cost_ = float(found.cost)
-        self.duality_gap_ = float(found.duality_gap)
+        if isinstance(found, EntropicPlan):
+            self.value_, self.cost_, self.duality_gap_ = plan_measures(found)
+        else:
+            self.value_, self.cost_ = float(found.value), float(found.cost)
+            self.duality_gap_ = float(found.duality_gap)
         self.marginal_error_ = float(found.marginal_error)
         self.converged_ = bool(found.converged)
         self.n_iter_ = found.n_iter
