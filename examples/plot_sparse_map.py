@@ -51,7 +51,7 @@ print(
 # --------
 # ``strength`` is a length: a feature whose move is worth less than it stays exactly where it is.
 # At strength 0 the map is the usual entropic one. Epsilon is a fifth of the mean of half the
-# squared distance, far more than by default; the table at the end shows why.
+# squared distance, more than by default; the table at the end shows why.
 
 
 def fit(split, strength, share=0.2, regulariser="l1"):
