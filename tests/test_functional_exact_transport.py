@@ -114,8 +114,10 @@ def test_arrays_keep_their_library():
 
 def test_what_is_refused(monkeypatch):
     cost = np.random.default_rng(0).uniform(size=(30, 30))
-    for wrong in (np.ones(4), -np.ones(30), np.full(30, np.nan)):
-        with pytest.raises(ValueError, match=r"a must have 30 entries that are not negative"):
+    with pytest.raises(ValueError, match="a must have 30 entries, one for each row of cost"):
+        exact_transport(cost, np.ones(4))
+    for wrong in (-np.ones(30), np.full(30, np.nan)):
+        with pytest.raises(ValueError, match="a must not be negative or missing"):
             exact_transport(cost, wrong)
     with pytest.raises(RuntimeError, match=r"max_iter=2 .*Raise max_iter"):
         exact_transport(cost, max_iter=2)
@@ -133,3 +135,39 @@ def test_pot_is_imported_where_it_is_needed_alone():
         "assert 'ot' not in sys.modules",
     )
     subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)
+
+
+@pytest.mark.parametrize("d", [1, 2])
+def test_samples_without_a_distance_are_refused(d):
+    X, Y = np.random.default_rng(4).normal(size=(2, 5, d))
+    for bad, what in (
+        ((X * np.nan, Y), "X must be finite"),
+        ((X, np.ones((4, 3))), f"same number of columns, got {d} and 3"),
+        ((X[:0], Y), "X must have shape"),
+        ((X, Y, 0.5), "order must be at least 1 and finite, got 0.5"),
+        ((X, Y, np.nan), "order must be at least 1 and finite, got nan"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            wasserstein_distance(*bad)
+    for weights, what in (
+        ([-0.2, 0.3, 0.3, 0.3, 0.3], "a must not be negative or missing, got -0.2"),
+        ([0.4] * 5, "a must sum to 1, got 2. Divide it"),
+        ([0.0] * 5, "a must sum to 1, got 0. Divide it"),
+        ([0.25] * 4, "a must have 5 entries, one for each row of"),
+        ([[0.2] * 5] * 2, r"a must have shape \(5,\)"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            wasserstein_distance(X, Y, a=np.array(weights))
+
+
+def test_costs_without_a_plan_are_refused():
+    cost = np.ones((3, 4))
+    with pytest.raises(ValueError, match="cost must be finite"):
+        exact_transport(cost * np.nan)
+    with pytest.raises(ValueError, match=r"cost must have shape \(n, m\)"):
+        exact_transport(np.ones((2, 3, 4)))
+    for wrong in (np.full(3, 2 / 3), np.zeros(3)):
+        with pytest.raises(ValueError, match="a must sum to 1"):
+            exact_transport(cost, wrong)
+    with pytest.raises(ValueError, match="b must have 4 entries, one for each column of cost"):
+        exact_transport(cost, None, np.ones(3) / 3)

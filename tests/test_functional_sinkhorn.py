@@ -348,3 +348,19 @@ def test_max_iter_holds_for_sweeps_and_newton_steps_together(method, max_iter):
         assert sum(said) == found.n_iter <= max_iter
         if max_iter < 3:
             assert "and 0 Newton steps" in found.notes[0]
+
+
+def test_what_is_no_problem_of_transport_is_named():
+    torch = pytest.importorskip("torch")
+    cost, half = np.ones((2, 2)), np.full(2, 0.5)
+    for kind, wrong, what in (
+        (ValueError, {"cost": cost * 1j}, "cost must be real, got complex128"),
+        (ValueError, {"cost": cost[:0]}, "cost must have two axes .* one row"),
+        (TypeError, {"cost": [[0.0, 1.0]]}, "cost must be an array .* got builtins.list"),
+        (TypeError, {"a": [0.5, 0.5]}, "a must be an array .* got builtins.list, beside numpy"),
+        (TypeError, {"b": torch.tensor(half)}, "b must be an array .* torch.Tensor, beside numpy"),
+        (TypeError, {"epsilon": None}, "epsilon must be a positive number, got None"),
+        (TypeError, {"epsilon": "1"}, "epsilon must be a positive number, got '1'"),
+    ):
+        with pytest.raises(kind, match=what):
+            sinkhorn(**{"cost": cost, "epsilon": 1.0} | wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, NamedTuple
 
@@ -10,6 +11,8 @@ from array_api_compat import device
 
 from infotheory._xp import array_namespace, detached_numpy
 from infotheory._xp._namespace import Array
+from infotheory.functional._sinkhorn import checked_cost, checked_weights
+from infotheory.functional._sinkhorn_points import checked_points
 from infotheory.functional._transport_costs import transport_cost
 
 _OPTIMAL = 1  # what POT's network simplex returns then
@@ -76,7 +79,8 @@ def exact_transport(
     ImportError
         Without POT.
     ValueError
-        If the weights are negative or of other shapes.
+        If the cost is not finite or no table, or the weights are negative, do not sum to 1
+        within 1e-6, or are of other shapes.
     RuntimeError
         If the optimum is not reached within `max_iter`.
 
@@ -94,10 +98,19 @@ def exact_transport(
     2.0000
     """
     ot = import_pot("exact_transport")
+    cost = checked_cost(cost)
+    if cost.ndim != 2 or 0 in cost.shape:
+        raise ValueError(
+            f"cost must have shape (n, m), at least one of each, got {tuple(cost.shape)}. Solve "
+            f"several problems one after the other, or all at once by sinkhorn."
+        )
     xp = array_namespace(cost)
     n, m = cost.shape
     numbers = np.ascontiguousarray(detached_numpy(cost), dtype=np.float64)
-    weights = [_weights(name, w, k) for name, w, k in (("a", a, n), ("b", b, m))]
+    weights = [
+        _checked_law(name, w, size, numbers, f"{each} of cost")
+        for name, w, size, each in (("a", a, n, "row"), ("b", b, m, "column"))
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # an error says so instead
         plan, found = ot.lp.emd(*weights, numbers, numItermax=max_iter, log=True)
@@ -108,10 +121,9 @@ def exact_transport(
         )
     f, g = found["u"], found["v"]
     half = (float(weights[0] @ f) - float(weights[1] @ g)) / 2
-    kind = cost.dtype if xp.isdtype(cost.dtype, "real floating") else xp.float64
-    own: dict[str, Any] = {"dtype": kind, "device": device(cost)}
+    own: dict[str, Any] = {"dtype": cost.dtype, "device": device(cost)}
     plan, f, g = (xp.asarray(part, **own) for part in (plan, f - half, g + half))
-    value = xp.sum(xp.where(plan > 0, plan * xp.astype(cost, kind), 0.0))
+    value = xp.sum(xp.where(plan > 0, plan * cost, 0.0))
     return ExactPlan(plan, (f, g), value)
 
 
@@ -138,6 +150,9 @@ def wasserstein_distance(
     ------
     ImportError
         For d > 1 without POT.
+    ValueError
+        If points are not finite, X and Y differ in their columns, the order is below 1, or
+        weights are not as in :func:`exact_transport`.
 
     Notes
     -----
@@ -153,8 +168,16 @@ def wasserstein_distance(
     >>> print(f"{wasserstein_distance(X, Y):.4f} {wasserstein_distance(X, Y, 2):.4f}")
     4.1667 4.2622
     """
+    X, Y = checked_points(X, Y)
     xp = array_namespace(X, Y)
-    if X.shape[-1] == 1:
+    if not 1 <= order < math.inf:
+        raise ValueError(
+            f"order must be at least 1 and finite, got {order!r}. Below 1 sorting is not optimal, "
+            f"and the result no distance: for such costs take exact_transport."
+        )
+    if X.shape[1] == 1:
+        a = _checked_law("a", a, X.shape[0], X, "row of X")
+        b = _checked_law("b", b, Y.shape[0], Y, "row of Y")
         pairs, mass = _sorted_plan(X[:, 0], Y[:, 0], a, b)
         apart = xp.abs(pairs[0] - pairs[1])
         total = xp.sum(mass * apart**order)
@@ -164,16 +187,12 @@ def wasserstein_distance(
     return xp.where(positive, xp.where(positive, total, 1.0) ** (1 / order), 0.0)
 
 
-def _sorted_plan(
-    x: Array, y: Array, a: Array | None, b: Array | None
-) -> tuple[tuple[Array, Array], Array]:
+def _sorted_plan(x: Array, y: Array, a: Array, b: Array) -> tuple[tuple[Array, Array], Array]:
     """The pairs that sorting makes, which are optimal for any convex cost, and their mass."""
     xp = array_namespace(x, y)
     sides, steps = [], []
     for points, w in ((x, a), (y, b)):
         order = xp.argsort(points)
-        if w is None:
-            w = xp.full(points.shape, 1 / points.shape[0], dtype=x.dtype, device=device(x))
         sides.append(xp.take(points, order))
         steps.append(xp.cumulative_sum(xp.take(w, order)))
     levels = xp.sort(xp.concat(steps))
@@ -186,16 +205,14 @@ def _sorted_plan(
     return (pairs[0], pairs[1]), levels - before
 
 
-def _weights(name: str, w: Array | None, size: int) -> np.ndarray:
-    if w is None:
-        return np.full(size, 1 / size)
-    weights = np.asarray(detached_numpy(w), dtype=np.float64)
-    if weights.shape != (size,) or not np.min(weights) >= 0:
+def _checked_law(name: str, w: Array | None, size: int, like: Array, each: str) -> Array:
+    if w is not None and np.ndim(w) != 1:
         raise ValueError(
-            f"{name} must have {size} entries that are not negative, got shape {weights.shape} "
-            f"with the least {np.min(weights, initial=0.0):g}. Pass one weight a point."
+            f"{name} must have shape ({size},), one weight for each {each}, got {np.shape(w)}."
         )
-    return weights / weights.sum()
+    if isinstance(like, np.ndarray) and w is not None:
+        w = detached_numpy(w)
+    return checked_weights(name, w, (size,), like, each)
 
 
 def import_pot(who: str) -> Any:

@@ -18,7 +18,8 @@ from infotheory.functional._sinkhorn_plan import EntropicPlan
 
 METHODS = ("auto", "log", "kernel", "truncated", "newton")
 _FACTOR = 4.0  # between the epsilons of the path
-_STAGE_TOL = 0.1  # marginal error at which the path goes on
+# Marginal error at which the path goes on: Newton steps from further off may not find the way.
+_STAGE_TOL = 0.01
 _FIRST_SHARE = 0.02  # of the range of costs, from which no path is needed
 _NEWTON_STEPS = 60
 _MOST_LEFT = 25.0  # sweeps foreseen, above which a handful of Newton steps is the shorter way
@@ -100,7 +101,7 @@ def sinkhorn(
     True
     """
     cost, a, b = _checked(cost, a, b, epsilon, tol, method)
-    start: Any = None if init is None else getattr(init, "dual", init)
+    start = None if init is None else _start(getattr(init, "dual", init), a, b)
     f, g, error, counts = solved(cost, a, b, epsilon, tol, max_iter, method, start)
     worst = float(np.max(detached_numpy(error)))
     notes = ()
@@ -142,6 +143,22 @@ def solved(
     return (g, f, error, counts) if turned else (f, g, error, counts)
 
 
+def _start(init: Any, a: Array, b: Array) -> tuple[Array, Array]:
+    """Potentials to start from, without what is common to all points: it has no meaning alone."""
+    xp = array_namespace(a)
+    found = []
+    for name, potential, w in zip("fg", init, (a, b), strict=True):
+        if tuple(potential.shape) != tuple(w.shape) or not bool(xp.all(xp.isfinite(potential))):
+            raise ValueError(
+                f"init must hold finite potentials of the points, for {name} of shape "
+                f"{tuple(w.shape)}, got shape {tuple(potential.shape)}"
+                f"{'' if bool(xp.all(xp.isfinite(potential))) else ' with values that are not'}. "
+                f"Pass the plan of a problem near by, or leave init out."
+            )
+        found.append(potential - xp.mean(potential, axis=-1, keepdims=True))
+    return found[0], found[1]
+
+
 def unconverged(error: float, tol: float, counts: Counts) -> str:
     """What a solver says that stopped before its tolerance."""
     return (
@@ -168,11 +185,16 @@ def _checked(
 
 def checked_cost(cost: Array) -> Array:
     """Finite costs of floats, of two axes or more."""
-    xp = array_namespace(cost)
+    xp = _namespace_of("cost", cost)
+    if xp.isdtype(cost.dtype, "complex floating"):
+        raise ValueError(f"cost must be real, got {cost.dtype}. Take its real part or its size.")
     if not xp.isdtype(cost.dtype, "real floating"):
         cost = xp.astype(cost, xp.float64)
-    if cost.ndim < 2:
-        raise ValueError(f"cost must have two axes or more, got shape {tuple(cost.shape)}.")
+    if cost.ndim < 2 or 0 in cost.shape:
+        raise ValueError(
+            f"cost must have two axes or more, at least one row and one column, got shape "
+            f"{tuple(cost.shape)}. Rows are points of the source, columns of the target."
+        )
     if not bool(xp.all(xp.isfinite(cost))):
         raise ValueError(
             "cost must be finite. Replace what is missing, and forbidden pairs by a large cost; "
@@ -184,8 +206,25 @@ def checked_cost(cost: Array) -> Array:
 def check_positive(**values: float) -> None:
     """Raise for what is not positive and finite."""
     for name, value in values.items():
-        if not (math.isfinite(value) and value > 0):
+        try:
+            holds = math.isfinite(value) and value > 0
+        except TypeError as error:
+            raise TypeError(f"{name} must be a positive number, got {value!r}.") from error
+        if not holds:
             raise ValueError(f"{name} must be positive and finite, got {value!r}.")
+
+
+def _namespace_of(name: str, *arrays: Array) -> Any:
+    """The library of arrays, the first of which has that name."""
+    try:
+        return array_namespace(*arrays)
+    except TypeError as error:
+        kinds = [f"{type(x).__module__.split('.')[0]}.{type(x).__name__}" for x in arrays]
+        others = f", beside {kinds[1]}" if kinds[1:] else ""
+        raise TypeError(
+            f"{name} must be an array of the library of all others, got {kinds[0]}{others}. "
+            f"Convert it, as by numpy.asarray or torch.as_tensor."
+        ) from error
 
 
 def checked_weights(
@@ -204,6 +243,7 @@ def checked_weights(
     xp = array_namespace(like)
     if w is None:
         return xp.full(shape, 1 / shape[-1], dtype=like.dtype, device=device(like))
+    _namespace_of(name, w, like)
     weights: Array = xp.astype(w, like.dtype)
     if weights.shape[-1:] != shape[-1:]:
         raise ValueError(

@@ -101,7 +101,7 @@ def sinkhorn_points(
     >>> found.transform(np.array([[0.0], [1.0], [100.0]])).round(2).tolist()
     [[2.33], [3.67], [4.0]]
     """
-    X, Y = _checked_points(X, Y)
+    X, Y = checked_points(X, Y)
     check_positive(epsilon=epsilon, tol=tol)
     if not (callable(cost) or cost in COSTS):
         raise ValueError(f"cost must be one of {', '.join(COSTS)} or a callable, got {cost!r}.")
@@ -120,7 +120,8 @@ def sinkhorn_points(
     return EntropicPointPlan(costs, a, b, float(epsilon), (f, g), error, error <= tol, steps, notes)
 
 
-def _checked_points(X: Array, Y: Array) -> tuple[Array, Array]:
+def checked_points(X: Array, Y: Array) -> tuple[Array, Array]:
+    """Two finite samples of floats, each of shape (points, columns), in one dtype."""
     xp = namespace_of_points(X, Y)
     X, Y = as_float(X), as_float(Y)
     dtype = xp.result_type(X.dtype, Y.dtype)
