@@ -239,3 +239,34 @@ def test_a_truncated_kernel_is_the_dense_one(seed):
         whole = dense.gram(left * scale, right) @ vector
         np.testing.assert_allclose(products[0], whole, atol=1e-9 * np.abs(whole).max())
         np.testing.assert_allclose(products[1], whole, atol=1e-9 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize("share", [1e-4, 1e-5, 1e-6])
+def test_small_epsilons_are_reached_by_default(share):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X, Y = rng.normal(size=(60, 3)), rng.normal(1.0, 2.0, size=(70, 3))
+        cost = transport_cost(X, Y)
+        found = sinkhorn(cost, epsilon=share * cost.mean(), max_iter=1500)
+        assert found.converged
+        # The plan is nearly one of least cost, whose value a linear program knows.
+        assert float(found.duality_gap) < 1e-6 * cost.mean()
+
+
+def test_what_is_common_to_a_start_has_no_meaning():
+    rng = np.random.default_rng(0)
+    cost = rng.random((5, 6))
+    plain = sinkhorn(cost, epsilon=0.1)
+    for shift in (1e3, 1e12, 1e16):
+        found = sinkhorn(cost, epsilon=0.1, init=(np.full(5, shift), np.zeros(6)))
+        assert found.converged
+        assert float(found.value) == pytest.approx(float(plain.value), abs=1e-7)
+        assert np.abs(found.plan.sum(1) - 1 / 5).sum() < 2e-6
+
+
+@pytest.mark.parametrize("f", [np.full(5, np.nan), np.zeros(4), np.full(5, np.inf)])
+def test_a_start_that_cannot_be_is_refused(f):
+    with pytest.raises(
+        ValueError, match=r"init must hold finite potentials .* for f of shape \(5,"
+    ):
+        sinkhorn(np.ones((5, 6)), epsilon=0.1, init=(f, np.zeros(6)))

@@ -303,6 +303,7 @@ def _relaxation(errors: list[Array], omega: Array, tol: float) -> tuple[Array, A
     best = xp.where(omega > 1, xp.minimum(best, 2 - _MORE * to_two), best)
     smaller = 2 - xp.where(rate >= 1 - 1e-9, _LESS * to_two, _LITTLE_LESS * to_two)
     best = xp.clip(xp.where(tells, best, smaller), 1.0, _MOST_RELAXED)
-    decay = -xp.log(xp.clip(best - 1, 0.05, 1 - 1e-9))
+    # What does not tell goes on as it did.
+    decay = -xp.log(xp.clip(xp.where(tells, best - 1, rate), 0.05, 1 - 1e-9))
     left = xp.log(xp.clip(errors[-1] / tol, 1.0, 1 / tiny)) / decay
     return best, xp.where(errors[-1] <= tol, 0.0 * left, left)
