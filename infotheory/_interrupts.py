@@ -1,10 +1,18 @@
 """Ctrl-C: one training keeps its best weights so far, and a loop of fits ends.
 
 Training catches the interrupt, so that hours of it are not lost. A loop around it would then go
-on with the next fit: what was caught is counted here, and loops look.
+on with the next fit: what was caught is counted here, and loops look. A fit that an interrupt or an
+error ends otherwise leaves the estimator as it was.
 """
 
 from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+Fitted = TypeVar("Fitted")
 
 _caught = 0
 
@@ -33,3 +41,24 @@ class Watch:
         """Raise what the training caught, if it did: the next fit must not begin."""
         if self.interrupted:
             raise KeyboardInterrupt(f"{what} ended: the training of a network was interrupted.")
+
+
+def all_or_nothing(fit: Callable[P, Fitted]) -> Callable[P, Fitted]:
+    """A ``fit`` that leaves the estimator as it was unless it comes to its end.
+
+    Attributes of a new fit beside those of an old one would be a model that was never fitted.
+    Values must be replaced, not changed in place. A warning of the fit passes one more frame.
+    """
+
+    @functools.wraps(fit)
+    def whole(*args: P.args, **words: P.kwargs) -> Fitted:
+        held: dict[str, Any] = vars(args[0])
+        before = dict(held)
+        try:
+            return fit(*args, **words)
+        except BaseException:
+            held.clear()
+            held.update(before)
+            raise
+
+    return whole

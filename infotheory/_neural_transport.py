@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from infotheory._base import TransportEstimator
 from infotheory._bridges import check_target, check_times, default_epsilon, pinned_path
+from infotheory._interrupts import all_or_nothing
 from infotheory._neural import import_torch
 from infotheory._plan_coordinates import PlanCoordinates
 from infotheory._resampling import local_random_state
@@ -51,6 +52,7 @@ class NeuralTransport(TransportEstimator):
         tags.non_deterministic = self.random_state is None
         return tags
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any) -> NeuralTransport:
         """Learn the plan between the laws of two samples.
 

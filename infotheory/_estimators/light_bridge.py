@@ -18,6 +18,7 @@ from infotheory._bridges import (
     default_epsilon,
     pinned_path,
 )
+from infotheory._interrupts import all_or_nothing
 from infotheory._mixture_search import MOST_COMPONENTS, Candidate, best_start
 from infotheory._resampling import local_random_state
 from infotheory._transport_samples import check_extent
@@ -148,6 +149,7 @@ class LightSB(TransportEstimator):
         self.validation_fraction = validation_fraction
         self.random_state = random_state
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any) -> LightSB:
         """Learn the plan from samples of source and target.
 
@@ -195,7 +197,7 @@ class LightSB(TransportEstimator):
         self._note(fitted, begun, target, notes)
         self.notes_ = tuple(notes)
         if not self.converged_:
-            warnings.warn(self.notes_[-1], ConvergenceWarning, stacklevel=2)
+            warnings.warn(self.notes_[-1], ConvergenceWarning, stacklevel=3)
         return self
 
     def _steps(

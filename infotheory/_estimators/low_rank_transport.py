@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
 from infotheory._base import TransportEstimator
+from infotheory._interrupts import all_or_nothing
 from infotheory._resampling import local_random_state
 from infotheory._transport_samples import check_extent
 from infotheory.functional import entropic_map, low_rank_sinkhorn, sinkhorn, transport_cost
@@ -122,6 +123,7 @@ class LowRankSinkhorn(TransportEstimator):
         self.max_iter = max_iter
         self.random_state = random_state
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any) -> LowRankSinkhorn:
         """Find a plan.
 
@@ -170,7 +172,7 @@ class LowRankSinkhorn(TransportEstimator):
                 f"steps (tol={self.tol:g}): raise max_iter or tol. The plan has exact marginals."
             )
             self.notes_ = (note,)
-            warnings.warn(note, ConvergenceWarning, stacklevel=2)
+            warnings.warn(note, ConvergenceWarning, stacklevel=3)
         return self
 
     def _fit_map(self, source: np.ndarray) -> None:

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
 from infotheory._base import TransportEstimator
+from infotheory._interrupts import all_or_nothing
 from infotheory._resampling import local_random_state
 from infotheory._transport_samples import check_extent, check_weights
 from infotheory.functional import laguerre_cells, semi_discrete, semi_discrete_dual
@@ -127,6 +128,7 @@ class SemiDiscrete(TransportEstimator):
         self.tol = tol
         self.random_state = random_state
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, *, target_weight: Any = None) -> SemiDiscrete:
         """Find the potential of the target.
 
@@ -203,7 +205,7 @@ class SemiDiscrete(TransportEstimator):
                 f"max_iter or batch_size, lower epsilon, or use Sinkhorn, whose plan splits rows."
             )
             self.notes_ = (note,)
-            warnings.warn(note, ConvergenceWarning, stacklevel=3)
+            warnings.warn(note, ConvergenceWarning, stacklevel=4)
 
     def transform(self, X: Any) -> np.ndarray:
         """The point of the target that each row goes to.

@@ -19,6 +19,7 @@ from infotheory._bridges import (
     default_epsilon,
     pinned_path,
 )
+from infotheory._interrupts import all_or_nothing
 from infotheory._resampling import local_random_state
 from infotheory._transport_samples import check_extent
 from infotheory.functional import (
@@ -152,6 +153,7 @@ class SinkhornBridge(TransportEstimator):
         self.tol = tol
         self.max_iter = max_iter
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any) -> SinkhornBridge:
         """Solve for the plan between two samples.
 
@@ -197,7 +199,7 @@ class SinkhornBridge(TransportEstimator):
                 f"{self.tol:g}) after {plan.n_iter} sweeps and Newton steps: raise epsilon (here "
                 f"{self.plan_epsilon_:.3g}) or max_iter."
             )
-            warnings.warn(notes[-1], ConvergenceWarning, stacklevel=2)
+            warnings.warn(notes[-1], ConvergenceWarning, stacklevel=3)
         self.notes_ = tuple(notes)
         return self
 

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from infotheory._base import TransportEstimator
+from infotheory._interrupts import all_or_nothing
 from infotheory._transport_samples import check_extent
 from infotheory.functional import elastic_cost, elastic_map, sinkhorn
 
@@ -137,6 +138,7 @@ class SparseMonge(TransportEstimator):
         self.tol = tol
         self.max_iter = max_iter
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any) -> SparseMonge:
         """Find the entropic plan of the elastic cost.
 
@@ -174,7 +176,7 @@ class SparseMonge(TransportEstimator):
             warnings.simplefilter("ignore", RuntimeWarning)
             plan = sinkhorn(cost, epsilon=self.epsilon_, tol=self.tol, max_iter=self.max_iter)
         for note in plan.notes:
-            warnings.warn(note, ConvergenceWarning, stacklevel=2)
+            warnings.warn(note, ConvergenceWarning, stacklevel=3)
         self.target_ = target
         self.potentials_ = plan.potentials
         self.cost_ = float(plan.cost)

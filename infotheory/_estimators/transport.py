@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from infotheory._base import TransportEstimator
+from infotheory._interrupts import all_or_nothing
 from infotheory._resampling import local_random_state
 from infotheory._transport_samples import (
     check_weights,
@@ -192,6 +193,7 @@ class Sinkhorn(TransportEstimator):
         """What `value_` and `cost_` are in."""
         return _UNITS.get(self.cost, "cost units") if isinstance(self.cost, str) else "cost units"
 
+    @all_or_nothing
     def fit(
         self, X: Any, y: Any, *, sample_weight: Any = None, target_weight: Any = None
     ) -> Sinkhorn:
@@ -311,7 +313,7 @@ class Sinkhorn(TransportEstimator):
                 f"(here {self.epsilon_:.3g}) or max_iter, or fit with a larger epsilon first and "
                 f"warm_start=True."
             )
-            warnings.warn(notes[-1], ConvergenceWarning, stacklevel=3)
+            warnings.warn(notes[-1], ConvergenceWarning, stacklevel=4)
         return found
 
     @property

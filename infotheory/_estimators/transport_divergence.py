@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from infotheory._base import DivergenceEstimator
 from infotheory._halving import BIAS_ERROR, halving_bias
+from infotheory._interrupts import all_or_nothing
 from infotheory.functional import (
     DebiasedTransport,
     exact_transport,
@@ -192,6 +193,7 @@ class SinkhornDivergence(_TwoSamples):
         """What the value is in."""
         return _UNITS.get(self.cost, "cost units") if isinstance(self.cost, str) else "cost units"
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any) -> SinkhornDivergence:
         """Find the three plans.
 
@@ -217,7 +219,7 @@ class SinkhornDivergence(_TwoSamples):
         self.converged_ = found.converged
         notes = list(dict.fromkeys(found.notes))
         if not found.converged:
-            warnings.warn(notes[0], ConvergenceWarning, stacklevel=2)
+            warnings.warn(notes[0], ConvergenceWarning, stacklevel=3)
         self.notes_ = (*notes, *self._note_equal(self.standard_error_, self.divergence_))
         return self
 
@@ -360,6 +362,7 @@ class WassersteinDivergence(_TwoSamples):
     def __init__(self, *, order: float = 1.0) -> None:
         self.order = order
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any) -> WassersteinDivergence:
         """Find the plan.
 

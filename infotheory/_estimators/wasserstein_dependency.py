@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from infotheory._columns import is_dataset
 from infotheory._halving import BIAS_ERROR, halving_bias
+from infotheory._interrupts import all_or_nothing
 from infotheory._neural import CrossFit, NeuralMutualInformation, by_group
 from infotheory._resampling import Fold
 from infotheory._validation import Variable, check_same_length, describe, pairing_notes
@@ -236,6 +237,7 @@ class WassersteinDependency(NeuralMutualInformation):
         return "column units" if self.cost == "euclidean" else "squared column units"
 
     # Unlike its siblings it takes no condition.
+    @all_or_nothing
     def fit(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, X: Any, y: Any = None, *, groups: Any = None
     ) -> WassersteinDependency:
@@ -281,7 +283,7 @@ class WassersteinDependency(NeuralMutualInformation):
                 f"The marginal of the plan is off by {found.marginal_error:.2g} (tol={self.tol:g}) "
                 f"after {found.n_iter} steps: raise epsilon or max_iter."
             )
-            warnings.warn(notes[-1], ConvergenceWarning, stacklevel=2)
+            warnings.warn(notes[-1], ConvergenceWarning, stacklevel=3)
         self.mutual_information_ = float(found.value)
         self.influence_, self.n_iter_ = found.influence, found.n_iter
         each = self.influence_
