@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import root
 
-from infotheory.functional import sinkhorn, unbalanced_sinkhorn
+from infotheory.functional import sinkhorn, transport_cost, unbalanced_sinkhorn
 
 SEEDS = st.integers(0, 2**32 - 1)
 PENALTIES = st.sampled_from([0.05, 1.0, 50.0, (0.3, 4.0), (math.inf, 0.7), (0.7, math.inf)])
@@ -353,3 +353,14 @@ def test_what_cannot_be_is_said(changes, message):
     words = {"cost": cost, "a": a, "b": b, "epsilon": 0.1, "marginal_penalty": 1.0, **changes}
     with pytest.raises(ValueError, match=message):
         unbalanced_sinkhorn(words.pop("cost"), **words)
+
+
+def test_small_epsilons_are_reached_by_default():
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        cost = transport_cost(rng.normal(size=(60, 3)), rng.normal(1.0, 2.0, size=(80, 3)))
+        found = unbalanced_sinkhorn(
+            cost, epsilon=1e-5 * cost.mean(), marginal_penalty=cost.mean(), max_iter=1500
+        )
+        assert found.converged
+        assert float(found.duality_gap) < 1e-5 * cost.mean()

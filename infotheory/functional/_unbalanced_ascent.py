@@ -18,7 +18,8 @@ from infotheory.functional._sinkhorn_kernels import soft_minimum
 from infotheory.functional._sinkhorn_newton import newton_step
 
 _FACTOR = 4.0  # between the epsilons of the path
-_STAGE_TOL = 0.1  # residual at which the path goes on
+# Residual at which the path goes on: Newton steps from further off may not find the way.
+_STAGE_TOL = 0.01
 _FIRST_SHARE = 0.02  # of the range of costs, from which no path is needed
 _NEWTON_STEPS = 60
 _FARTHEST = 80.0  # a log that exp holds in single precision too
