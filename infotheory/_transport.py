@@ -77,9 +77,9 @@ def transport(
     -----
     The interval is for the regularised cost between the two *laws* at this epsilon, and is
     centred on value - bias: samples are further apart than their laws. Without interval are
-    samples of fewer than 20 rows and estimators that know no standard error. Rows are
-    independent. The value is not 0 for equal laws. Complexity and measured coverage: that of
-    :class:`Sinkhorn`. Source: Cuturi (2013), arXiv:1306.0895.
+    samples of fewer than 20 rows, estimators that know no standard error, and plans that did not
+    converge. Rows are independent. The value is not 0 for equal laws. Complexity and measured
+    coverage: that of :class:`Sinkhorn`. Source: Cuturi (2013), arXiv:1306.0895.
 
     Examples
     --------
@@ -123,6 +123,15 @@ def transport(
             confidence_level=confidence_level,
             method="analytic",
             random_state=rng,
+        )
+    if found.interval is not None and not getattr(last_step(found.estimator), "converged_", True):
+        gap = getattr(last_step(found.estimator), "duality_gap_", None)
+        found = replace(found, standard_error=None, interval=None, confidence_level=None, bias=0.0)
+        notes.append(
+            "No interval: the solver did not converge, and how far the samples are from their laws "
+            "is not all that the value is off by"
+            + ("." if gap is None else f": up to {gap:.2g} (duality_gap) comes from that.")
+            + " Raise epsilon, or the estimator's max_iter."
         )
     if found.standard_error is not None and found.bias > found.standard_error * _HALF:
         notes.append(

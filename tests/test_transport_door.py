@@ -212,6 +212,12 @@ def test_what_did_not_converge():
         moved = transport(P, Q, estimator=Sinkhorn(epsilon=0.01, method="log", max_iter=2))
     assert not moved.converged
     assert moved.duality_gap > 1e-3
+    assert moved.interval is moved.standard_error is moved.confidence_level is None
+    assert moved.bias == 0
+    said = [note for note in moved.notes if note.startswith("No interval: the solver did not")]
+    assert len(said) == 1
+    assert f"{moved.duality_gap:.2g} (duality_gap)" in said[0]
+    assert not any("bias is larger" in note for note in moved.notes)
 
 
 def test_a_plan_too_large_to_make_says_its_size(monkeypatch):
