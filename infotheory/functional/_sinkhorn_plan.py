@@ -116,7 +116,8 @@ class EntropicPlan:
         """The dual value, (...): at most the least regularised cost, and within `duality_gap`.
 
         With Torch its gradient is that of the envelope: the potentials for the weights, the plan
-        for the cost.
+        for the cost. A gradient of that gradient would leave out how potentials move, and is
+        wrong; differentiate `plan` for one that is right.
         """
         xp = array_namespace(self.a)
         f, g = self.dual
