@@ -379,6 +379,10 @@ def test_what_does_not_fit_is_named() -> None:
             GaussianPair(line, line, epsilon)
         with pytest.raises(ValueError, match="epsilon must be positive and finite"):
             MixturePair(line, [1.0], [[0.0]], 1.0, epsilon)
+        with pytest.raises(ValueError, match="epsilon must be positive and finite"):
+            random_mixture_pair(2, epsilon)
+        with pytest.raises(ValueError, match="variance must be positive and finite"):
+            random_mixture_pair(2, 1.0, variance=epsilon)
     with pytest.raises(ValueError, match="sum to 1"):
         MixturePair(line, [0.5, 0.6], [[0.0], [1.0]], 1.0, 1.0)
     with pytest.raises(ValueError, match="weights must be positive"):

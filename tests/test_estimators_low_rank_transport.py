@@ -258,3 +258,26 @@ def test_equal_rows():
     np.testing.assert_allclose(fitted.transform(X), np.ones((20, 2)))
     assert fitted.cost_ == pytest.approx(transport_cost(X, same).mean())
     assert LowRankSinkhorn(rank=3).fit(same, same).cost_ == pytest.approx(0, abs=1e-12)
+
+
+def test_short_floats_are_solved_in_long_ones():
+    X, Y = np.random.default_rng(0).normal(size=(2, 300, 2)).astype(np.float32)
+    found = low_rank_sinkhorn(X, Y, rank=3)
+    assert found.cost == low_rank_sinkhorn(X.astype(float), Y.astype(float), rank=3).cost
+
+
+def test_plans_that_there_are_none_of_are_refused():
+    X, Y = np.random.default_rng(0).normal(size=(2, 5, 2))
+    for wrong, what in (
+        ({"Y": Y[:, :1]}, "same number of columns, got 2 and 1"),
+        ({"X": X * np.nan}, "X must be finite"),
+        ({"rank": 9}, "rank must be an integer from 1 to .* 5, got 9"),
+        ({"rank": 1.5}, "rank must be an integer"),
+        ({"epsilon": np.nan}, "epsilon must be 0 or positive and finite, got nan"),
+        ({"epsilon": -1.0}, "epsilon must be 0 or positive and finite, got -1"),
+        ({"a": np.full(5, 0.4)}, "a must sum to 1, got 2"),
+        ({"b": np.array([0.0, 0.25, 0.25, 0.25, 0.25])}, "b must be positive, got a 0"),
+        ({"factors": (X, Y[:4])}, r"factors must have shapes \(5, k\) and \(5, k\)"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            low_rank_sinkhorn(**{"X": X, "Y": Y, "rank": 2} | wrong)

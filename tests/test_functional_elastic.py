@@ -232,3 +232,12 @@ def test_unknown_names_are_refused():
     for function in (elastic_gradient, elastic_proximal, lambda v, kind: elastic_cost(v, v, kind)):
         with pytest.raises(ValueError, match="regulariser must be one of l1, stvs, k-overlap"):
             function(z, "l0")
+
+
+def test_maps_without_a_plan_are_refused():
+    X, g = np.zeros((3, 2)), np.zeros(3)
+    for epsilon in (0.0, -1.0, np.nan):
+        with pytest.raises(ValueError, match="epsilon must be positive and finite"):
+            elastic_map(X, X, g, epsilon=epsilon)
+    with pytest.raises(ValueError, match="same number of columns, got 2 and 1"):
+        elastic_map(X, X[:, :1], g, epsilon=1.0)

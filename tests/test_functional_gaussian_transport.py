@@ -487,3 +487,15 @@ def test_metrics_pass_gradcheck() -> None:
     assert torch.autograd.gradcheck(
         lambda c, t: conditional_bw2_uvp_floor(c, t, 10), leaves(A, B[0])
     )
+
+
+@pytest.mark.parametrize("epsilon", [0.0, -1.0, np.nan, np.array([1.0, 0.0])])
+def test_epsilon_is_positive(epsilon):
+    law = (np.zeros(2), np.eye(2), np.ones(2), np.eye(2))
+    for function, more in (
+        (gaussian_transport, ()),
+        (gaussian_sinkhorn_divergence, ()),
+        (gaussian_bridge, (0.5,)),
+    ):
+        with pytest.raises(ValueError, match="epsilon must be positive, got .*gaussian_wasser"):
+            function(*law, epsilon, *more)

@@ -143,3 +143,20 @@ def test_one_point_and_one_place():
     found = semi_discrete(lambda n: np.ones((n, 2)), np.array([[0.0, 0.0], [3.0, 0.0]]))
     assert np.all(np.isfinite(found.potential))
     assert found.gap == 0
+
+
+def test_what_has_no_potential_is_refused():
+    Y = np.array([[0.0], [1.0]])
+    for wrong, what in (
+        ({"b": np.array([1.2, -0.2])}, "b must not be negative or missing, got -0.2"),
+        ({"b": np.array([1.0, 0.0])}, "b must be positive, got a 0. Leave out"),
+        ({"b": np.array([1.0, 1.0])}, "b must sum to 1, got 2"),
+        ({"Y": Y * np.nan}, "Y must be finite"),
+        ({"Y": Y[:0]}, "Y must have shape"),
+        ({"Y": np.ones((2, 2))}, "columns, got 1 and 2. X is what draw returns"),
+        ({"epsilon": 0.0}, "epsilon must be positive"),
+        ({"decay": -1.0}, "decay must be 0 or positive"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            semi_discrete(**{"draw": uniform(1), "Y": Y} | wrong)

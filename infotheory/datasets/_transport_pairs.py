@@ -313,7 +313,8 @@ def random_mixture_pair(
     Raises
     ------
     ValueError
-        If a weight underflows, which takes a squared radius above 900 variances.
+        If epsilon or variance is not positive and finite, or a weight underflows, which takes a
+        squared radius above 900 variances.
 
     Notes
     -----
@@ -331,6 +332,9 @@ def random_mixture_pair(
     >>> pair.conditional_covariance(X[:3]).shape
     (3, 16, 16)
     """
+    _require_regularisation(epsilon)
+    if not 0.0 < variance < np.inf:
+        raise ValueError(f"variance must be positive and finite, got {variance}.")
     generator = as_generator(random_state)
     directions = generator.standard_normal((n_components, dim))
     means = radius * directions / np.linalg.norm(directions, axis=1, keepdims=True)

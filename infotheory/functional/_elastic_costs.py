@@ -13,6 +13,8 @@ from array_api_compat import device
 
 from infotheory._xp import array_namespace, safe_log
 from infotheory._xp._namespace import Array
+from infotheory.functional._sinkhorn import check_positive
+from infotheory.functional._transport_costs import namespace_of_points
 
 REGULARISERS = ("l1", "stvs", "k-overlap")
 _BLOCK = 2**21  # differences of coordinates that a pass works on at once
@@ -203,7 +205,8 @@ def elastic_map(
     Raises
     ------
     ValueError
-        If the regulariser is none of these names.
+        If the regulariser is none of these names, epsilon is not positive, or X and Y differ in
+        their columns.
 
     Notes
     -----
@@ -217,7 +220,12 @@ def elastic_map(
     >>> elastic_map(np.zeros((1, 2)), np.array([[5.0, 1.0]]), np.zeros(1), epsilon=1.0).tolist()
     [[5.0, 1.0]]
     """
-    xp = array_namespace(X, Y)
+    check_positive(epsilon=epsilon)
+    xp = namespace_of_points(X, Y)
+    if X.shape[-1] != Y.shape[-1]:
+        raise ValueError(
+            f"X and Y must have the same number of columns, got {X.shape[-1]} and {Y.shape[-1]}."
+        )
     log_b = -math.log(Y.shape[0]) if b is None else safe_log(b)
     parts = []
     for x in _blocks_of_rows(X, Y):

@@ -50,6 +50,18 @@ def _as_array(number: Array | float, x: Array) -> Array:
     return number
 
 
+def _regulariser(epsilon: Array | float, x: Array) -> Array:
+    """Epsilon as an array beside ``x``, positive throughout."""
+    regulariser = _as_array(epsilon, x)
+    xp = array_namespace(regulariser)
+    if not bool(xp.all(regulariser > 0)):
+        least = float(xp.min(detached(regulariser)))
+        raise ValueError(
+            f"epsilon must be positive, got {least!r}. Its limit at 0 is gaussian_wasserstein."
+        )
+    return regulariser
+
+
 def _plan_spectrum(squares: Array, epsilon: Array) -> Array:
     """The k of each eigenvalue m, free of overflow and of cancellation for any epsilon."""
     xp = array_namespace(squares, epsilon)
@@ -116,6 +128,11 @@ def gaussian_transport(
         slope. Differentiable in everything, `epsilon` included; the gradient in `covariance_y`
         needs it positive definite.
 
+    Raises
+    ------
+    ValueError
+        If epsilon is not positive.
+
     Notes
     -----
     No covariance is inverted, so that singular ones are exact, and neither a tiny nor a huge
@@ -136,7 +153,7 @@ def gaussian_transport(
      [0.     0.118 ]]
     """
     xp = array_namespace(mean_x, covariance_x, mean_y, covariance_y)
-    regulariser = _as_array(epsilon, covariance_x)
+    regulariser = _regulariser(epsilon, covariance_x)
     root = matrix_sqrt(covariance_y)
     squares = semidefinite_spectrum(root @ covariance_x @ root)
     k = _plan_spectrum(squares, regulariser[..., None])
@@ -180,6 +197,11 @@ def gaussian_sinkhorn_divergence(
         units of the cost. Differentiable; the gradient in `covariance_y` needs it positive
         definite.
 
+    Raises
+    ------
+    ValueError
+        If epsilon is not positive.
+
     Notes
     -----
     It tends to :func:`gaussian_wasserstein` as `epsilon` falls and to half the squared distance
@@ -195,7 +217,7 @@ def gaussian_sinkhorn_divergence(
     >>> print(f"{gaussian_sinkhorn_divergence(zero, np.eye(2), zero, stretched, 2.0):.4f}")
     0.5094
     """
-    regulariser = _as_array(epsilon, covariance_x)
+    regulariser = _regulariser(epsilon, covariance_x)
     root = matrix_sqrt(covariance_y)
 
     def gain(squares: Array) -> Array:
@@ -238,6 +260,11 @@ def gaussian_bridge(
         `time`: :math:`(1-t)^2 A + t^2 B + t (1-t) (K + K^\top + \varepsilon I)` with the
         cross-covariance K of :func:`gaussian_transport`. Differentiable as that is.
 
+    Raises
+    ------
+    ValueError
+        If epsilon is not positive.
+
     Notes
     -----
     Complexity :math:`O(d^3)` a pair. Source: Bunne, Hsieh, Cuturi and Krause (2023),
@@ -252,7 +279,7 @@ def gaussian_bridge(
     [0.5] [[1.059]]
     """
     xp = array_namespace(mean_x, covariance_x, mean_y, covariance_y)
-    regulariser = _as_array(epsilon, covariance_x)
+    regulariser = _regulariser(epsilon, covariance_x)
     slope = _plan_slope(covariance_x, matrix_sqrt(covariance_y), regulariser)
     cross = covariance_x @ slope
     unit = xp.eye(cross.shape[-1], dtype=cross.dtype, device=device(cross))

@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 from scipy.optimize import linear_sum_assignment, linprog
 
+from infotheory.functional._sinkhorn_points import checked_points, positive_weights
+
 _LEAST = 1e-12  # share of the mass that a part keeps
 _SWEEPS = 50  # of the projection onto the marginals, before rounding does the rest
 _SWEEP_TOL = 1e-6
@@ -105,6 +107,12 @@ def low_rank_sinkhorn(
     -------
     LowRankPlan
 
+    Raises
+    ------
+    ValueError
+        If points or weights are not finite, weights are not positive with sum 1 within 1e-6,
+        shapes do not match, or rank, epsilon, tol or max_iter is out of its rule.
+
     Notes
     -----
     The problem is not convex: what is found depends on the start, and the cost is an upper bound
@@ -126,9 +134,12 @@ def low_rank_sinkhorn(
     >>> bool(abs(found.cost - (9 / 2 + 2)) < 0.1)
     True
     """
+    X, Y = checked_points(np.asarray(X, dtype=np.float64), np.asarray(Y, dtype=np.float64))
     n, m = len(X), len(Y)
-    a = np.full(n, 1 / n) if a is None else a
-    b = np.full(m, 1 / m) if b is None else b
+    a, b = positive_weights("a", a, X, "row of X"), positive_weights("b", b, Y, "row of Y")
+    _check_numbers(rank, min(n, m), epsilon, tol, max_iter)
+    if factors is not None:
+        _check_factors(*factors, n, m)
     centre = (a @ X + b @ Y) / 2
     X, Y = X - centre, Y - centre
     A, B = _factors_of_half_squares(X, Y) if factors is None else factors
@@ -163,6 +174,33 @@ def low_rank_sinkhorn(
         n_iter,
         np.array([first, *costs]),
     )
+
+
+def _check_numbers(rank: int, most: int, epsilon: float, tol: float, max_iter: int) -> None:
+    if not (isinstance(rank, (int, np.integer)) and 1 <= rank <= most):
+        raise ValueError(
+            f"rank must be an integer from 1 to the points of the smaller sample, {most}, got "
+            f"{rank!r}."
+        )
+    if not 0 <= epsilon < np.inf:
+        raise ValueError(
+            f"epsilon must be 0 or positive and finite, got {epsilon!r}. 0 leaves the cost as it "
+            f"is."
+        )
+    if not tol >= 0:
+        raise ValueError(f"tol must not be negative or missing, got {tol!r}.")
+    if not max_iter >= 0:
+        raise ValueError(f"max_iter must not be negative or missing, got {max_iter!r}.")
+
+
+def _check_factors(A: np.ndarray, B: np.ndarray, n: int, m: int) -> None:
+    if (A.ndim, B.ndim) != (2, 2) or A.shape[1] != B.shape[1] or (len(A), len(B)) != (n, m):
+        raise ValueError(
+            f"factors must have shapes ({n}, k) and ({m}, k), so that their product holds the "
+            f"costs of all pairs, got {A.shape} and {B.shape}."
+        )
+    if not (np.all(np.isfinite(A)) and np.all(np.isfinite(B))):
+        raise ValueError("factors must be finite. Replace or leave out what is missing.")
 
 
 Parts = tuple[np.ndarray, np.ndarray, np.ndarray]

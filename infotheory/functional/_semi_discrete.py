@@ -18,7 +18,8 @@ from scipy.special import softmax
 
 from infotheory._xp import array_namespace
 from infotheory._xp._namespace import Array
-from infotheory.functional._sinkhorn import sinkhorn
+from infotheory.functional._sinkhorn import check_positive, sinkhorn
+from infotheory.functional._sinkhorn_points import checked_points, positive_weights
 from infotheory.functional._transport_costs import transport_cost
 
 _BLOCK = 2**22  # entries that a pass works on at once
@@ -176,6 +177,12 @@ def semi_discrete(
     -------
     SemiDiscretePotential
 
+    Raises
+    ------
+    ValueError
+        If Y or the draws are not finite or differ in their columns, the weights are not positive
+        with sum 1 within 1e-6, or epsilon, decay, batch_size or max_iter is out of its rule.
+
     Notes
     -----
     Step t goes down the gradient of the dual regularised with epsilon_t, its length falls as
@@ -200,9 +207,19 @@ def semi_discrete(
     >>> print((found.potential - found.potential[1]).round(2))  # cells of length 1 / 3
     [0.04 0.   0.04]
     """
+    check_positive(epsilon=epsilon)
+    if not 0 <= decay < math.inf:
+        raise ValueError(f"decay must be 0 or positive and finite, got {decay!r}.")
+    for name, number in (("batch_size", batch_size), ("max_iter", max_iter)):
+        if not number >= 1:
+            raise ValueError(f"{name} must be at least 1, got {number!r}.")
     m = len(Y)
-    b = np.full(m, 1 / m) if b is None else b
-    first = draw(max(2, min(_N_FIRST, 2 * _BLOCK // m)))
+    first = draw(max(2, min(_N_FIRST, 2 * _BLOCK // max(1, m))))
+    try:
+        first, Y = checked_points(np.asarray(first, np.float64), np.asarray(Y, np.float64))
+    except ValueError as error:
+        raise ValueError(f"{error} X is what draw returns.") from error
+    b = positive_weights("b", b, Y, "row of Y")
     centre = first.mean(axis=0)
     points = Y - b @ Y
     products = (first - centre) @ points.T

@@ -141,6 +141,14 @@ def checked_points(X: Array, Y: Array) -> tuple[Array, Array]:
     return X, Y
 
 
+def positive_weights(name: str, w: Array | None, points: Array, each: str) -> Array:
+    """A law on all of some points, uniform if None."""
+    weights = checked_weights(name, w, (points.shape[0],), points, each)
+    if not bool(array_namespace(weights).all(weights > 0)):
+        raise ValueError(f"{name} must be positive, got a 0. Leave out each {each} without weight.")
+    return weights
+
+
 def _checked_start(init: tuple[Array, Array], costs: PointCosts) -> tuple[Array, Array]:
     """Potentials as solvers take them."""
     f, g = costs.number(init[0]), costs.number(init[1])
