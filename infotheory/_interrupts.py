@@ -2,13 +2,17 @@
 
 Training catches the interrupt, so that hours of it are not lost. A loop around it would then go
 on with the next fit: what was caught is counted here, and loops look. A fit that an interrupt or an
-error ends otherwise leaves the estimator as it was.
+error ends otherwise leaves the estimator as it was, and what must not be cut in two is finished
+first.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -62,3 +66,28 @@ def all_or_nothing(fit: Callable[P, Fitted]) -> Callable[P, Fitted]:
             raise
 
     return whole
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Ctrl-C comes after the block: a large package that is half imported cannot be imported again.
+
+    Other threads are never interrupted, and handlers that Python did not set stay.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    if before is None:
+        yield
+        return
+    came: list[Any] = []
+    signal.signal(signal.SIGINT, lambda _, frame: came.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came and callable(before):
+            before(signal.SIGINT, came[0])
+        elif came:
+            signal.raise_signal(signal.SIGINT)

@@ -6,7 +6,9 @@ the repeats that show what the random start is worth, are trained in one pass.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -19,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from infotheory._base import MutualInformationEstimator
 from infotheory._columns import repeated_share
-from infotheory._interrupts import Watch
+from infotheory._interrupts import Watch, deferred
 from infotheory._resampling import Fold, cross_fit_folds, local_random_state
 from infotheory._validation import Variable, describe, pairing_notes
 
@@ -78,9 +80,10 @@ def table_width(variable: Variable) -> int:
 
 
 def import_torch(who: str) -> None:
-    """Raise with advice where torch is missing."""
+    """Raise with advice where torch is missing; Ctrl-C waits until it is there."""
     try:
-        import torch  # noqa: F401
+        with contextlib.nullcontext() if "torch" in sys.modules else deferred():
+            import torch  # noqa: F401
     except ImportError as error:
         raise ImportError(
             f"{who} trains networks with torch, which is not installed. Run pip install "

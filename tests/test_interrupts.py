@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,8 @@ from infotheory import (
     mutual_information_matrix,
     permutation_test,
 )
-from infotheory._interrupts import Watch, catch
+from infotheory._interrupts import Watch, catch, deferred
+from infotheory._neural import import_torch
 from infotheory._resampling import evaluate
 from infotheory.testing import check_information_estimator
 
@@ -182,3 +186,41 @@ def test_an_entropy_of_several_margins_ends_with_the_first(monkeypatch):
     assert fitted.margins_ == "raw"
     assert any("not compared in full" in note for note in fitted.notes_)
     assert any("interrupted after 1 steps" in note for note in fitted.notes_)
+
+
+def test_an_interrupt_waits_for_the_import_of_torch(monkeypatch, tmp_path):
+    (tmp_path / "torch.py").write_text(
+        "import signal\nsignal.raise_signal(signal.SIGINT)\nwhole = sum(range(1000))\n"
+    )
+    before = signal.getsignal(signal.SIGINT)
+    # First an entry, so that what was there is put back.
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        import_torch("MINE")
+    assert sys.modules["torch"].whole == sum(range(1000))
+    assert signal.getsignal(signal.SIGINT) is before
+    import_torch("MINE")
+
+
+def test_other_threads_and_handlers_keep_their_way():
+    done = []
+
+    def enter():
+        with deferred():
+            done.append(signal.getsignal(signal.SIGINT))
+
+    worker = threading.Thread(target=enter)
+    worker.start()
+    worker.join()
+    assert done == [signal.getsignal(signal.SIGINT)]
+    came = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        with deferred():
+            signal.raise_signal(signal.SIGINT)
+            assert came == []
+        assert came == [signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGINT, before)

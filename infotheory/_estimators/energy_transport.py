@@ -80,6 +80,10 @@ class EgEOT(NeuralTransport):
     Burnaev (2024), arXiv:2304.06094. See :class:`ENOT` for a diffusion with the same potential,
     and :class:`LightSB` without networks.
 
+    Ctrl-C ends the training, and the plan is that of the weights so far: a note says after how many
+    steps, and loops over fits end. After the training it ends ``fit``, and the estimator stays as
+    it was before.
+
     Examples
     --------
     >>> import numpy as np

@@ -80,6 +80,10 @@ class ENOT(NeuralTransport):
     (2025), arXiv:2504.11713, for the regression. See :class:`EgEOT` for the same potential without
     a diffusion, and :class:`LightSB` without networks.
 
+    Ctrl-C ends the training, and the plan is that of the weights so far: a note says after how many
+    steps, and loops over fits end. After the training it ends ``fit``, and the estimator stays as
+    it was before.
+
     Examples
     --------
     >>> import numpy as np
