@@ -497,5 +497,5 @@ def test_epsilon_is_positive(epsilon):
         (gaussian_sinkhorn_divergence, ()),
         (gaussian_bridge, (0.5,)),
     ):
-        with pytest.raises(ValueError, match="epsilon must be positive, got .*gaussian_wasser"):
+        with pytest.raises(ValueError, match=r"epsilon must be positive, got .*gaussian_wasser"):
             function(*law, epsilon, *more)

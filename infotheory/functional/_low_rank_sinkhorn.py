@@ -136,7 +136,8 @@ def low_rank_sinkhorn(
     """
     X, Y = checked_points(np.asarray(X, dtype=np.float64), np.asarray(Y, dtype=np.float64))
     n, m = len(X), len(Y)
-    a, b = positive_weights("a", a, X, "row of X"), positive_weights("b", b, Y, "row of Y")
+    a = np.asarray(positive_weights("a", a, X, "row of X"))
+    b = np.asarray(positive_weights("b", b, Y, "row of Y"))
     _check_numbers(rank, min(n, m), epsilon, tol, max_iter)
     if factors is not None:
         _check_factors(*factors, n, m)

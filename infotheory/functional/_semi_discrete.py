@@ -219,7 +219,7 @@ def semi_discrete(
         first, Y = checked_points(np.asarray(first, np.float64), np.asarray(Y, np.float64))
     except ValueError as error:
         raise ValueError(f"{error} X is what draw returns.") from error
-    b = positive_weights("b", b, Y, "row of Y")
+    b = np.asarray(positive_weights("b", b, Y, "row of Y"))
     centre = first.mean(axis=0)
     points = Y - b @ Y
     products = (first - centre) @ points.T
