@@ -43,7 +43,8 @@ class RateDistortion:
 
     Notes
     -----
-    Everything else is computed when it is first asked for, and kept: O(n m) each.
+    Everything else is computed when it is first asked for, and kept: O(n m) each. Source: Blahut
+    (1972), doi:10.1109/TIT.1972.1054855.
 
     Examples
     --------

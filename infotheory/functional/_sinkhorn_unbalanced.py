@@ -49,7 +49,8 @@ class UnbalancedPlan:
 
     Notes
     -----
-    Everything else is computed when it is first asked for, and kept: O(n m) each.
+    Everything else is computed when it is first asked for, and kept: O(n m) each. Source: Chizat,
+    Peyre, Schmitzer and Vialard (2018), arXiv:1607.05816.
 
     Examples
     --------
