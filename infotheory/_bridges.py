@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from infotheory._validation import describe
-
-# Of the spread of the costs, as for entropic plans between samples.
-_SHARE = 0.1
+from infotheory.functional._cost_spread import SHARE_OF_SPREAD
 
 
 def default_epsilon(source: np.ndarray, target: np.ndarray, notes: list[str]) -> float:
@@ -18,7 +16,7 @@ def default_epsilon(source: np.ndarray, target: np.ndarray, notes: list[str]) ->
     x, y = source - source.mean(axis=0), target - target.mean(axis=0)
     squares = np.sum((x.T @ x / len(x)) * (y.T @ y / len(y)))
     if squares > 0:
-        return _SHARE * math.sqrt(float(squares))
+        return SHARE_OF_SPREAD * math.sqrt(float(squares))
     notes.append(
         "All plans cost the same, as when one sample repeats one row: epsilon was set to 1."
     )

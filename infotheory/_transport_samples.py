@@ -9,12 +9,23 @@ import numpy as np
 
 from infotheory._validation import describe
 
+_UNITS = {
+    "half-sqeuclidean": "squared column units",
+    "sqeuclidean": "squared column units",
+    "euclidean": "column units",
+    "cosine": "(no unit)",
+}
 # The spectrum of a plan between so many takes a second.
 SOME_ROWS = 2048
 # Share of the information that a permutation of the rows has.
 _ONE_TO_ONE = 0.9
 # A length whose fourth power, times some columns and rows, is a float.
 _LARGEST = 1e70
+
+
+def unit_of_cost(cost: Any) -> str:
+    """What a value is in whose cost has this name, or is a callable."""
+    return _UNITS.get(cost, "cost units") if isinstance(cost, str) else "cost units"
 
 
 def check_extent(source: np.ndarray, target: np.ndarray) -> None:

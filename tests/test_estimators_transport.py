@@ -22,7 +22,13 @@ from transport_checks import (
     with_any_target,
 )
 
-from infotheory import Sinkhorn, confidence_interval
+from infotheory import (
+    LightSB,
+    Sinkhorn,
+    SinkhornBridge,
+    SinkhornDivergence,
+    confidence_interval,
+)
 from infotheory.datasets import GaussianPair, Normal, random_gaussian_pair
 from infotheory.functional import sinkhorn, transport_cost
 from infotheory.functional._plan_measures import plan_measures
@@ -438,6 +444,17 @@ def test_frames_keep_the_names_of_the_target():
 )
 def test_unit(cost, unit):
     assert Sinkhorn(cost=cost).unit_ == unit
+    if cost != "precomputed":
+        assert SinkhornDivergence(cost=cost).unit_ == unit
+
+
+def test_one_share_of_the_spread_for_all():
+    X, y = clouds()
+    chosen = Sinkhorn().fit(X, y).epsilon_
+    for other in (SinkhornBridge(effective_rows=1.0), LightSB(n_components=1)):
+        assert other.fit(X, y).epsilon_ == pytest.approx(chosen)
+    labels = np.repeat([0, 1], [len(X), len(y)])
+    assert SinkhornDivergence().fit(np.vstack([X, y]), labels).epsilon_ == pytest.approx(chosen)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,7 @@ from infotheory._interrupts import all_or_nothing
 from infotheory._resampling import local_random_state
 from infotheory._transport_samples import check_extent
 from infotheory.functional import entropic_map, low_rank_sinkhorn, sinkhorn, transport_cost
-
-# Of the spread of the costs, as for the map of a plan of full rank.
-_SHARE = 0.1
+from infotheory.functional._cost_spread import SHARE_OF_SPREAD
 
 
 class LowRankSinkhorn(TransportEstimator):
@@ -181,7 +179,7 @@ class LowRankSinkhorn(TransportEstimator):
         rest = costs - (costs @ self.weights_)[:, None]
         rest = rest - rest.mean(axis=0)
         spread = math.sqrt(float(np.mean(rest**2 @ self.weights_)))
-        self._epsilon = _SHARE * spread if spread > 1e-13 * float(costs.max()) else 1.0
+        self._epsilon = SHARE_OF_SPREAD * spread if spread > 1e-13 * float(costs.max()) else 1.0
         plan = sinkhorn(costs, b=self.weights_, epsilon=self._epsilon, tol=1e-4)
         self._potential = plan.potentials[1]
 

@@ -22,6 +22,7 @@ from infotheory._transport_samples import (
     mean_variance,
     one_to_one_note,
     some_rows,
+    unit_of_cost,
 )
 from infotheory._validation import describe
 from infotheory.functional import (
@@ -33,22 +34,13 @@ from infotheory.functional import (
     sinkhorn_points,
     transport_cost,
 )
-from infotheory.functional._cost_spread import cost_spread
+from infotheory.functional._cost_spread import SHARE_OF_SPREAD, cost_spread
 from infotheory.functional._entropic_map import entropic_weights
 from infotheory.functional._plan_bias import plan_dependence
 from infotheory.functional._plan_measures import plan_measures
 
 _COSTS = {"half-sqeuclidean", "sqeuclidean", "euclidean", "cosine", "precomputed"}
 _METHODS = {"auto", "log", "kernel", "truncated", "newton"}
-_UNITS = {
-    "half-sqeuclidean": "squared column units",
-    "sqeuclidean": "squared column units",
-    "euclidean": "column units",
-    "cosine": "(no unit)",
-}
-# Of the spread of the costs. Between normal laws in 1 to 30 columns, 200 and 1 000 rows, a half
-# and twice as much gave maps that were further from the optimal one on average.
-_SHARE = 0.1
 # Pairs whose costs are held as an array: 200 MB.
 _LARGEST_PLAN = 25_000_000
 
@@ -191,7 +183,7 @@ class Sinkhorn(TransportEstimator):
     @property
     def unit_(self) -> str:
         """What `value_` and `cost_` are in."""
-        return _UNITS.get(self.cost, "cost units") if isinstance(self.cost, str) else "cost units"
+        return unit_of_cost(self.cost)
 
     @all_or_nothing
     def fit(
@@ -288,8 +280,8 @@ class Sinkhorn(TransportEstimator):
                 "1, and each point spreads over the whole target."
             )
             return
-        self.epsilon_ = _SHARE * spread
-        self._spread_influence = (rows, _SHARE * of_x), (columns, _SHARE * of_y)
+        self.epsilon_ = SHARE_OF_SPREAD * spread
+        self._spread_influence = (rows, SHARE_OF_SPREAD * of_x), (columns, SHARE_OF_SPREAD * of_y)
 
     def _solve(
         self, costs: np.ndarray | None, a: np.ndarray, b: np.ndarray, notes: list[str]

@@ -16,23 +16,17 @@ from sklearn.utils.validation import check_is_fitted
 from infotheory._base import DivergenceEstimator
 from infotheory._halving import BIAS_ERROR, halving_bias
 from infotheory._interrupts import all_or_nothing
+from infotheory._transport_samples import unit_of_cost
 from infotheory.functional import (
     DebiasedTransport,
     exact_transport,
     transport_cost,
     wasserstein_distance,
 )
+from infotheory.functional._cost_spread import SHARE_OF_SPREAD
 from infotheory.functional._sinkhorn_divergence import debiased, to_itself
 
 _COSTS = {"half-sqeuclidean", "sqeuclidean", "euclidean", "cosine"}
-_UNITS = {
-    "half-sqeuclidean": "squared column units",
-    "sqeuclidean": "squared column units",
-    "euclidean": "column units",
-    "cosine": "(no unit)",
-}
-# Of the spread of the costs, as for the plan between two samples.
-_SHARE = 0.1
 # The slowest growth of the bias that is believed: 1.3 to 1.7 at epsilon of 5 % of the mean cost.
 _LEAST_RATIO = 1.5
 # Share of the bias in the standard error of an exact distance, whose bias is known less well.
@@ -191,7 +185,7 @@ class SinkhornDivergence(_TwoSamples):
     @property
     def unit_(self) -> str:
         """What the value is in."""
-        return _UNITS.get(self.cost, "cost units") if isinstance(self.cost, str) else "cost units"
+        return unit_of_cost(self.cost)
 
     @all_or_nothing
     def fit(self, X: Any, y: Any) -> SinkhornDivergence:
@@ -238,7 +232,7 @@ class SinkhornDivergence(_TwoSamples):
         rows, columns = across.mean(axis=1, keepdims=True), across.mean(axis=0)
         spread = float(np.std(across - rows - columns + across.mean()))
         # Below this the spread is what rounding left of the costs, which all plans share.
-        return _SHARE * spread if spread > 1e-13 * float(np.max(np.abs(across))) else 1.0
+        return SHARE_OF_SPREAD * spread if spread > 1e-13 * float(np.max(np.abs(across))) else 1.0
 
     def _solved(
         self,

@@ -7,6 +7,10 @@ import math
 from infotheory._xp import array_namespace
 from infotheory._xp._namespace import Array
 
+# Of the spread of the costs. Between normal laws in 1 to 30 columns, 200 and 1 000 rows, a half
+# and twice as much gave maps that were further from the optimal one on average.
+SHARE_OF_SPREAD = 0.1
+
 
 def cost_spread(cost: Array, a: Array, b: Array) -> tuple[float, Array, Array]:
     """Standard deviation of what is left of a cost after a part of x and a part of y.
