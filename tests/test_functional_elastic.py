@@ -241,3 +241,5 @@ def test_maps_without_a_plan_are_refused():
             elastic_map(X, X, g, epsilon=epsilon)
     with pytest.raises(ValueError, match="same number of columns, got 2 and 1"):
         elastic_map(X, X[:, :1], g, epsilon=1.0)
+    with pytest.raises(ValueError, match="same number of columns, got 2 and 1"):
+        elastic_cost(X, X[:, :1])

@@ -155,3 +155,17 @@ def test_a_product_has_no_dependence():
     rng = np.random.default_rng(0)
     a, b = (w / w.sum() for w in (rng.uniform(size=10), np.append(rng.uniform(size=6), 0.0)))
     assert plan_dependence(a[:, None] * b, a, b) == pytest.approx(0, abs=1e-12)
+
+
+def test_maps_without_a_plan_are_refused():
+    X, g, b = np.zeros((3, 2)), np.zeros(3), np.full(3, 1 / 3)
+    for function in (entropic_map, entropic_potential):
+        for epsilon in (0.0, -1.0, np.nan):
+            with pytest.raises(ValueError, match="epsilon must be positive and finite"):
+                function(X, X, g, b, epsilon)
+        with pytest.raises(TypeError, match="epsilon must be a positive number, got None"):
+            function(X, X, g, b, None)
+        with pytest.raises(ValueError, match="same number of columns, got 1 and 2"):
+            function(X[:, :1], X, g, b, 1.0)
+        with pytest.raises(TypeError, match=r"one library, got builtins.list and numpy"):
+            function(X.tolist(), X, g, b, 1.0)

@@ -499,3 +499,5 @@ def test_epsilon_is_positive(epsilon):
     ):
         with pytest.raises(ValueError, match=r"epsilon must be positive, got .*gaussian_wasser"):
             function(*law, epsilon, *more)
+        with pytest.raises(TypeError, match="epsilon must be a positive number or an array"):
+            function(*law, None, *more)

@@ -160,3 +160,14 @@ def test_what_has_no_potential_is_refused():
     ):
         with pytest.raises(ValueError, match=what):
             semi_discrete(**{"draw": uniform(1), "Y": Y} | wrong)
+
+
+@pytest.mark.parametrize("function", [laguerre_cells, semi_discrete_dual])
+def test_points_that_do_not_fit_together_are_named(function):
+    X, g = np.zeros((3, 2)), np.zeros(3)
+    with pytest.raises(ValueError, match=r"Y must have shape .* at least one of each"):
+        function(X, X[:0], g)
+    with pytest.raises(ValueError, match="X must be real, got complex128"):
+        function(X * 1j, X, g)
+    with pytest.raises(TypeError, match=r"one library, got builtins.list"):
+        function(X.tolist(), X, g)

@@ -14,7 +14,7 @@ from array_api_compat import device
 from infotheory._xp import array_namespace, safe_log
 from infotheory._xp._namespace import Array
 from infotheory.functional._sinkhorn import check_positive
-from infotheory.functional._transport_costs import namespace_of_points
+from infotheory.functional._transport_costs import check_columns, namespace_of_points
 
 REGULARISERS = ("l1", "stvs", "k-overlap")
 _BLOCK = 2**21  # differences of coordinates that a pass works on at once
@@ -62,7 +62,8 @@ def elastic_cost(
     >>> elastic_cost(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0]]), "l1", 2.0).tolist()
     [[26.5]]
     """
-    xp = array_namespace(X, Y)
+    xp = namespace_of_points(X, Y)
+    check_columns(X, Y)
     parts = [
         _elastic(x[:, None, :] - Y[None, :, :], regulariser, strength, k)
         for x in _blocks_of_rows(X, Y)
@@ -222,10 +223,7 @@ def elastic_map(
     """
     check_positive(epsilon=epsilon)
     xp = namespace_of_points(X, Y)
-    if X.shape[-1] != Y.shape[-1]:
-        raise ValueError(
-            f"X and Y must have the same number of columns, got {X.shape[-1]} and {Y.shape[-1]}."
-        )
+    check_columns(X, Y)
     log_b = -math.log(Y.shape[0]) if b is None else safe_log(b)
     parts = []
     for x in _blocks_of_rows(X, Y):

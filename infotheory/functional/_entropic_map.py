@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterator
 
 from infotheory._xp import array_namespace, logsumexp, safe_log
 from infotheory._xp._namespace import Array
-from infotheory.functional._transport_costs import transport_cost
+from infotheory.functional._transport_costs import (
+    check_columns,
+    namespace_of_points,
+    transport_cost,
+)
 
 Cost = str | Callable[[Array, Array], Array]
 _BLOCK = 2**20  # pairs that are held at once
@@ -44,6 +48,11 @@ def entropic_map(
         :math:`T(x) = \sum_j w_j(x) y_j` with :math:`w_j(x) \propto b_j \exp((g_j - c(x, y_j)) /
         \epsilon)`. Differentiable in all arrays.
 
+    Raises
+    ------
+    ValueError
+        If epsilon is not positive and finite, or X and Y do not fit together.
+
     Notes
     -----
     For half the squared distance this is x less the gradient of :func:`entropic_potential`, and
@@ -60,7 +69,7 @@ def entropic_map(
     >>> entropic_map(np.array([[0.0], [0.5], [1e9]]), Y, none, half, 1.0).round(4).tolist()
     [[0.0], [0.4621], [1.0]]
     """
-    xp = array_namespace(X, Y)
+    xp = namespace_of_points(X, Y)
     means = [_soft_max(scores) @ Y for scores, _ in _scores(X, Y, g, b, epsilon, cost)]
     return xp.concat(means, axis=-2)
 
@@ -91,6 +100,11 @@ def entropic_potential(
         :math:`f(x) = -\epsilon \ln \sum_j b_j \exp((g_j - c(x, y_j)) / \epsilon)`, in units of
         the cost. Differentiable in all arrays.
 
+    Raises
+    ------
+    ValueError
+        If epsilon is not positive and finite, or X and Y do not fit together.
+
     Notes
     -----
     At the source points of the plan it is the potential f of the plan, and the two exchange
@@ -107,7 +121,7 @@ def entropic_potential(
     >>> bool(np.allclose(entropic_potential(X, Y, g, plan.b, 1.0), f, atol=1e-6))
     True
     """
-    xp = array_namespace(X, Y)
+    xp = namespace_of_points(X, Y)
     parts = [
         shared() - epsilon * logsumexp(scores, axis=-1)
         for scores, shared in _scores(X, Y, g, b, epsilon, cost)
@@ -138,12 +152,17 @@ def _scores(
     X: Array, Y: Array, g: Array, b: Array, epsilon: float, cost: Cost
 ) -> Iterator[tuple[Array, Callable[[], Array]]]:
     """Log weights up to a constant a row, and how to get the part of the cost that it is."""
-    xp = array_namespace(X, Y)
+    # Plans import this module.
+    from infotheory.functional._sinkhorn import check_positive
+
+    check_positive(epsilon=epsilon)
+    xp = namespace_of_points(X, Y)
     n, step = X.shape[-2], max(1, _BLOCK // Y.shape[-2])
     blocks = [slice(i, min(i + step, n)) for i in range(0, n, step)]
     log_b = safe_log(b)[..., None, :]
     squared = cost in ("half-sqeuclidean", "sqeuclidean") if isinstance(cost, str) else False
     if squared:
+        check_columns(X, Y)
         half = 0.5 if cost == "half-sqeuclidean" else 1.0
         centre = xp.mean(Y, axis=-2, keepdims=True)
         y = Y - centre

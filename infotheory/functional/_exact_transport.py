@@ -210,7 +210,7 @@ def _checked_law(name: str, w: Array | None, size: int, like: Array, each: str) 
         raise ValueError(
             f"{name} must have shape ({size},), one weight for each {each}, got {np.shape(w)}."
         )
-    if isinstance(like, np.ndarray) and w is not None:
+    if isinstance(like, np.ndarray) and hasattr(w, "shape"):
         w = detached_numpy(w)
     return checked_weights(name, w, (size,), like, each)
 

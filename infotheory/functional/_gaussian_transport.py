@@ -53,6 +53,8 @@ def _as_array(number: Array | float, x: Array) -> Array:
 def _regulariser(epsilon: Array | float, x: Array) -> Array:
     """Epsilon as an array beside ``x``, positive throughout."""
     regulariser = _as_array(epsilon, x)
+    if not hasattr(regulariser, "shape"):
+        raise TypeError(f"epsilon must be a positive number or an array, got {epsilon!r}.")
     xp = array_namespace(regulariser)
     if not bool(xp.all(regulariser > 0)):
         least = float(xp.min(detached(regulariser)))

@@ -16,11 +16,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from infotheory._xp import array_namespace
 from infotheory._xp._namespace import Array
 from infotheory.functional._sinkhorn import check_positive, sinkhorn
 from infotheory.functional._sinkhorn_points import checked_points, positive_weights
-from infotheory.functional._transport_costs import transport_cost
+from infotheory.functional._transport_costs import namespace_of_points, transport_cost
 
 _BLOCK = 2**22  # entries that a pass works on at once
 _N_FIRST = 4096  # draws that the start is solved for
@@ -93,7 +92,7 @@ def laguerre_cells(X: Array, Y: Array, potential: Array) -> Array:
     >>> laguerre_cells(X, Y, np.array([0.0, 0.2])).tolist()
     [0, 1, 1]
     """
-    xp = array_namespace(X, Y)
+    xp = namespace_of_points(X, Y)
     parts = [xp.argmin(costs, axis=-1) for costs in _reduced_costs(X, Y, potential)]
     return xp.concat(parts, axis=0)
 
@@ -129,7 +128,7 @@ def semi_discrete_dual(X: Array, Y: Array, potential: Array, b: Array | None = N
     >>> semi_discrete_dual(X, Y, np.zeros(2)).tolist()
     [0.03125, 0.03125]
     """
-    xp = array_namespace(X, Y)
+    xp = namespace_of_points(X, Y)
     parts = [xp.min(costs, axis=-1) for costs in _reduced_costs(X, Y, potential)]
     if b is None:
         return xp.concat(parts, axis=0) + xp.mean(potential)

@@ -64,10 +64,7 @@ def transport_cost(
                 f"X[:, None, :] with Y[None, :, :]."
             )
         return found
-    if X.shape[-1] != Y.shape[-1]:
-        raise ValueError(
-            f"X and Y must have the same number of columns, got {X.shape[-1]} and {Y.shape[-1]}."
-        )
+    check_columns(X, Y)
     if cost == "cosine":
         return 1 - _unit(X) @ xp.matrix_transpose(_unit(Y))
     if cost not in COSTS:
@@ -95,12 +92,25 @@ def namespace_of_points(X: Array, Y: Array) -> Any:
             f"the other's, as by torch.from_numpy(X)."
         ) from error
     for name, points in (("X", X), ("Y", Y)):
-        if points.ndim < 2:
+        if points.ndim < 2 or 0 in points.shape[-2:]:
             raise ValueError(
-                f"{name} must have shape (..., points, columns), got {tuple(points.shape)}. A "
-                f"single column is {name}[:, None]."
+                f"{name} must have shape (..., points, columns), at least one of each, got "
+                f"{tuple(points.shape)}. A single column is {name}[:, None]."
+            )
+        if xp.isdtype(points.dtype, "complex floating"):
+            raise ValueError(
+                f"{name} must be real, got {points.dtype}. Pass real and imaginary parts as "
+                f"columns of their own."
             )
     return xp
+
+
+def check_columns(X: Array, Y: Array) -> None:
+    """Raise where two samples differ in their columns."""
+    if X.shape[-1] != Y.shape[-1]:
+        raise ValueError(
+            f"X and Y must have the same number of columns, got {X.shape[-1]} and {Y.shape[-1]}."
+        )
 
 
 def _unit(X: Array) -> Array:
