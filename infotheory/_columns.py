@@ -66,7 +66,7 @@ def row_count(raw: Any) -> int:
     return len(raw.dataset if by_batch else raw)
 
 
-def as_columns(raw: Any, name: str, *, allow_1d: bool) -> list[np.ndarray]:
+def as_columns(raw: Any, name: str, *, allow_1d: bool, min_samples: int = 2) -> list[np.ndarray]:
     """One 1-D NumPy array a column, each with its natural dtype."""
     if is_dataset(raw):
         raise TypeError(
@@ -123,7 +123,7 @@ def as_columns(raw: Any, name: str, *, allow_1d: bool) -> list[np.ndarray]:
     if shape[0] == 0:
         raise ValueError(
             f"{name} is empty: found array with 0 sample(s) (shape={shape}) while a minimum of 1 "
-            f"is required. Pass at least two rows."
+            f"is required. Pass at least {'two rows' if min_samples > 1 else 'one row'}."
         )
     if not columns:
         raise ValueError(

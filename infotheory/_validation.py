@@ -205,7 +205,10 @@ def describe(
             _record_features(estimator, raw.dim, raw.feature_names, reset=reset)
         _check_rows(raw.n_samples, name, min_samples)
         return replace(raw.labelled(discrete), name=name)
-    columns = [natural(c, name) for c in as_columns(raw, name, allow_1d=allow_1d)]
+    # Partners of X need as many rows as X has, which is more than one.
+    fewest = min_samples if name == "X" else 2
+    raws = as_columns(raw, name, allow_1d=allow_1d, min_samples=fewest)
+    columns = [natural(c, name) for c in raws]
     names = _feature_names(raw)
     if estimator is not None:
         _record_features(estimator, len(columns), raw if names else None, reset=reset)

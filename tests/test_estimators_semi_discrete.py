@@ -184,3 +184,51 @@ def test_a_seed_makes_it_reproducible():
     X, y, _ = problem(500)
     first, second = (SemiDiscrete(random_state=3, **QUICK).fit(X, y) for _ in range(2))
     np.testing.assert_array_equal(first.potential_, second.potential_)
+
+
+def test_equal_points_are_one_point():
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    for n in (3, 7, 10):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model = SemiDiscrete(**QUICK, random_state=0).fit(X, np.ones((n, 2)))
+        assert model.converged_
+        assert model.notes_ == ()
+        np.testing.assert_array_equal(model.transform(X), np.ones((50, 2)))
+
+
+@pytest.mark.parametrize("of_law", [False, True])
+def test_far_from_the_origin(of_law):
+    rng = np.random.default_rng(0)
+    far = 2.0**24
+    # What is a multiple of 2^-20 is moved without rounding.
+    X, y = (np.round(part * 2**20) / 2**20 for part in (rng.normal(size=(400, 2)), POINTS))
+    new = X[:50]
+    found = []
+    for offset in (0.0, far):
+        source = (
+            (lambda n, rng, offset=offset: offset + X[rng.randint(len(X), size=n)])
+            if of_law
+            else X + offset
+        )
+        model = SemiDiscrete(**QUICK, tol=1.0, random_state=0).fit(source, y + offset)
+        moved = model.transform(new + offset)
+        assert set(map(tuple, moved)) <= set(map(tuple, y + offset))
+        found.append((model, moved - offset))
+    (near, here), (model, there) = found
+    np.testing.assert_allclose(model.potential_, near.potential_, atol=1e-6)
+    assert model.cost_ == pytest.approx(near.cost_, rel=1e-6)
+    assert model.score(new + far) == pytest.approx(near.score(new), rel=1e-6)
+    assert np.mean(np.any(here != there, axis=1)) == 0
+
+
+POINTS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.5], [-1.0, -1.0]])
+
+
+def test_one_row_is_enough_for_a_map():
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    model = SemiDiscrete(**QUICK, tol=1.0, random_state=0).fit(X, POINTS)
+    with pytest.raises(ValueError, match="Pass at least one row"):
+        model.transform(X[:0])
+    with pytest.raises(ValueError, match="Pass at least two rows"):
+        model.fit(X[:0], POINTS)

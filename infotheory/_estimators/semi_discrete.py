@@ -152,16 +152,20 @@ class SemiDiscrete(TransportEstimator):
         if law is None:
             sample, target = self._check_source_and_target(X, y)
             check_extent(sample, target)
+            # Near the origin less is lost to rounding; potentials do not change.
+            self._centre = target.mean(axis=0)
+            sample = sample - self._centre
             draw = _Rows(sample, rng)
         else:
             _, target = self._check_source_and_target(law(2, rng), y)
-            draw = _Draws(law, rng, target.shape[1])
+            self._centre = target.mean(axis=0)
+            draw = _Draws(law, rng, self._centre)
             sample = None
         weights = check_weights(target_weight, "target_weight", len(target), "y")
         self.target_, self.target_weight_ = target, weights
         # Equal points share one cell, and points without weight have none.
-        points, home = np.unique(target, axis=0, return_inverse=True)
-        home = home.reshape(-1)
+        given, home = np.unique(target, axis=0, return_inverse=True)
+        home, points = home.reshape(-1), given - self._centre
         mass = np.bincount(home, weights)
         kept = mass > 0
         found = semi_discrete(
@@ -175,7 +179,8 @@ class SemiDiscrete(TransportEstimator):
         )
         potential = np.full(len(points), -math.inf)
         potential[kept] = found.potential
-        self._points, self._point_potential = points[kept], found.potential
+        self._given, self._points = given[kept], points[kept]
+        self._point_potential = found.potential
         self._point_weight, self.n_iter_ = mass[kept], self.max_iter
         self.potential_ = np.where(weights > 0, potential[home], -math.inf)
         self.epsilon_, self.n_draws_ = found.epsilon, found.n_draws
@@ -195,7 +200,8 @@ class SemiDiscrete(TransportEstimator):
         self.masses_ = of_points[home] * self.target_weight_
         self.marginal_error_ = float(np.sum(np.abs(received - mass)))
         # One standard error of each share; a cell that is empty by chance is off by its weight.
-        chance = float(np.sum(np.minimum(2 * mass, np.sqrt(mass * (1 - mass) / len(rows)))))
+        rest = np.maximum(1 - mass, 0.0)  # the mass of a single point is 1 but for rounding
+        chance = float(np.sum(np.minimum(2 * mass, np.sqrt(mass * rest / len(rows)))))
         self.converged_ = self.marginal_error_ <= self.tol + chance
         self.notes_ = ()
         if not self.converged_:
@@ -218,8 +224,8 @@ class SemiDiscrete(TransportEstimator):
         -------
         ndarray of shape (l, d)
         """
-        rows = self._check_rows(X)
-        return self._points[laguerre_cells(rows, self._points, self._point_potential)]
+        rows = self._check_rows(X) - self._centre
+        return self._given[laguerre_cells(rows, self._points, self._point_potential)]
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean dual value of new rows: a lower bound on the cost in expectation; higher is better.
@@ -227,14 +233,16 @@ class SemiDiscrete(TransportEstimator):
         Parameters
         ----------
         X : array-like of shape (l, d)
+            New rows of the source.
         y : None
+            Ignored: the target is the points and weights of the fit.
 
         Returns
         -------
         float
             In squared units of the columns.
         """
-        rows = self._check_rows(X)
+        rows = self._check_rows(X) - self._centre
         values = semi_discrete_dual(rows, self._points, self._point_potential, self._point_weight)
         return float(np.mean(values))
 
@@ -255,21 +263,22 @@ class _Rows:
 
 
 class _Draws:
-    """Draws from a law, checked."""
+    """Draws from a law, checked, less a centre."""
 
     def __init__(
-        self, law: Callable[[int, Any], Any], rng: np.random.RandomState, dim: int
+        self, law: Callable[[int, Any], Any], rng: np.random.RandomState, centre: np.ndarray
     ) -> None:
-        self.law, self.rng, self.dim = law, rng, dim
+        self.law, self.rng, self.centre = law, rng, centre
 
     def __call__(self, n: int) -> np.ndarray:
         rows = np.asarray(self.law(n, self.rng), dtype=np.float64)
-        if rows.shape != (n, self.dim) or not np.all(np.isfinite(rows)):
+        shape = (n, len(self.centre))
+        if rows.shape != shape or not np.all(np.isfinite(rows)):
             raise ValueError(
-                f"X must return finite draws of shape {(n, self.dim)} when asked for {n}, got "
+                f"X must return finite draws of shape {shape} when asked for {n}, got "
                 f"shape {rows.shape}. Its columns are those of y."
             )
-        return rows
+        return rows - self.centre
 
 
 def _as_law(X: Any) -> Callable[[int, Any], Any] | None:

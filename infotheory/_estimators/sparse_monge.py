@@ -175,8 +175,14 @@ class SparseMonge(TransportEstimator):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             plan = sinkhorn(cost, epsilon=self.epsilon_, tol=self.tol, max_iter=self.max_iter)
-        for note in plan.notes:
-            warnings.warn(note, ConvergenceWarning, stacklevel=3)
+        notes = []
+        if not plan.converged:
+            notes.append(
+                f"The marginals of the plan are off by {float(plan.marginal_error):.2g} "
+                f"(tol={self.tol:g}) after {plan.n_iter} sweeps and Newton steps: raise epsilon "
+                f"(here {self.epsilon_:.3g}) or max_iter."
+            )
+            warnings.warn(notes[0], ConvergenceWarning, stacklevel=3)
         self.target_ = target
         self.potentials_ = plan.potentials
         self.cost_ = float(plan.cost)
@@ -184,7 +190,6 @@ class SparseMonge(TransportEstimator):
         self.duality_gap_ = float(plan.duality_gap)
         self.marginal_error_ = float(plan.marginal_error)
         self.converged_, self.n_iter_ = plan.converged, plan.n_iter
-        notes = list(plan.notes)
         stays = self._map(source) == source
         if self.strength > 0 and np.all(stays):
             notes.append(
