@@ -234,7 +234,7 @@ def test_the_choice_for_the_wasserstein_distance(monkeypatch):
 
 def test_what_did_not_converge_says_so():
     X, y = normals(n=50)
-    with pytest.warns(ConvergenceWarning, match="raise epsilon"):
+    with pytest.warns(ConvergenceWarning, match=r"raise epsilon .*max_iter\.$"):
         fitted = SinkhornDivergence(epsilon=1e-3, max_iter=1).fit(X, y)
     assert not fitted.converged_
     assert any("raise epsilon" in note for note in fitted.notes_)

@@ -211,8 +211,14 @@ class SinkhornDivergence(_TwoSamples):
         variance = sum(float(np.var(f, ddof=1)) / len(f) for f in self.potentials_)
         self.standard_error_ = math.sqrt(variance)
         self.converged_ = found.converged
-        notes = list(dict.fromkeys(found.notes))
+        notes = []
         if not found.converged:
+            plans = found.across, found.of_x, found.of_y
+            worst = max(float(plan.marginal_error) for plan in plans)
+            notes.append(
+                f"The marginals of the plans are off by {worst:.2g} (tol={self.tol:g}): raise "
+                f"epsilon (here {self.epsilon_:.3g}) or max_iter."
+            )
             warnings.warn(notes[0], ConvergenceWarning, stacklevel=3)
         self.notes_ = (*notes, *self._note_equal(self.standard_error_, self.divergence_))
         return self
