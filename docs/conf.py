@@ -57,8 +57,10 @@ numpydoc_validation_exclude = {
     r"\.(Distribution|DivisibleDistribution|JointLaw|Transform)$",
     # Modules: batches are x, y or P, Q throughout, and the class says their shapes.
     r"infotheory\.nn\.\w+\.\w+$",
+    # Rows X and y throughout, whose shapes the classes say.
+    r"functional\.(LightBridge|LowRankPlan)\.\w+$",
     # Tuples with names: the fields are described as attributes.
-    r"\.Jackknife",
+    r"\.(ExactPlan|Jackknife|SemiDiscretePotential)",
     r"\.CheckResult",
     r"\.InformationCheck",
 }

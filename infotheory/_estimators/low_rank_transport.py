@@ -51,8 +51,8 @@ class LowRankSinkhorn(TransportEstimator):
         g: mass of the parts.
     centres_ : ndarray of shape (rank, d)
         Means of the parts of the target.
-    costs_ : ndarray of shape (n_iter_ + 1,)
-        What was minimised, along the way.
+    costs_ : ndarray
+        What was minimised: at the start, and after each iteration.
     marginal_error_ : float
         L1 distance of both marginals of the plan from equal weights: rounding errors.
     converged_ : bool

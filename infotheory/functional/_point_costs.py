@@ -52,9 +52,9 @@ def group_invariant_cost(
     Notes
     -----
     Entropic transport with this cost has the value of the one between both samples with all
-    their images, which is |G|^2 times as large: the plan of the latter can be averaged over the
-    group, and what is left is one number for each pair of orbits. Complexity O(|G| n m d), memory
-    O(|G| n m). Source of transport under a group: Chen et al. (2023), arXiv:2302.01915.
+    their images, k^2 times as large for k elements: the plan of the latter can be averaged over
+    the group, and what is left is one number for each pair of orbits. Complexity O(k n m d),
+    memory O(k n m). Source of transport under a group: Chen et al. (2023), arXiv:2302.01915.
 
     Examples
     --------
