@@ -238,6 +238,8 @@ class EntropicPointPlan:
         index = np.atleast_1d(np.arange(self.costs.shape[0])[_index_of(rows)])
         (f, g), (a, b) = self._dual, self._weights
         xp = array_namespace(f)
+        if not len(index):
+            return self.costs.outside(xp.zeros((0, *b.shape), dtype=b.dtype))
         index = like(index, f)
         log_density = (xp.take(f, index)[:, None] + g - self._inside.fixed(index)) / self.epsilon
         return self.costs.outside(xp.take(a, index)[:, None] * xp.exp(log_density) * b)
