@@ -239,7 +239,7 @@ class EntropicPointPlan:
         (f, g), (a, b) = self._dual, self._weights
         xp = array_namespace(f)
         if not len(index):
-            return self.costs.outside(xp.zeros((0, *b.shape), dtype=b.dtype))
+            return self.costs.outside(xp.take(a, like(index, f))[:, None] * b)
         index = like(index, f)
         log_density = (xp.take(f, index)[:, None] + g - self._inside.fixed(index)) / self.epsilon
         return self.costs.outside(xp.take(a, index)[:, None] * xp.exp(log_density) * b)
