@@ -242,6 +242,7 @@ def first_gain(fitted):
     return -float(np.mean(fitted._result.history.parts[1].validation[0]))
 
 
+@pytest.mark.slow
 def test_warm_start_goes_on_with_the_same_sample_and_no_other():
     x, y = normal_pair(800)
     y = np.abs(y)

@@ -31,6 +31,7 @@ def test_entropy_is_unbiased_at_small_n():
     assert abs(mean - float(gaussian_entropy(COVARIANCE))) < tolerance
 
 
+@pytest.mark.slow
 def test_mutual_information_is_unbiased_at_small_n():
     values, given = [], []
     for s in range(2000):

@@ -37,6 +37,7 @@ def test_sklearn_contract(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks(
     [with_any_target(LowRankSinkhorn)(rank=2)],
