@@ -39,14 +39,24 @@ def laws(d: int, shift: float) -> tuple[Normal, Normal]:
     return Normal(np.zeros(d)), Normal(np.full(d, shift / math.sqrt(d)), np.diag(scales))
 
 
-def of_pair(d: int, share: float, n: int) -> tuple[GaussianPair, Sampler, Sampler]:
-    """A pair of laws at epsilon of this share of the mean cost, as a plan and as two samples."""
+def mean_cost(d: int) -> float:
+    return float(d + np.trace(laws(d, 0.7)[1].covariance) + 0.49) / 2
+
+
+def spread(d: int) -> float:
+    """Of the costs, a tenth of which is the default epsilon of Sinkhorn."""
+    return math.sqrt(np.trace(laws(d, 0.7)[1].covariance))
+
+
+def of_pair(
+    d: int, epsilon: float, n: int, m: int | None = None
+) -> tuple[GaussianPair, Sampler, Sampler]:
+    """A pair of laws at this epsilon, as a plan and as two samples."""
     source, target = laws(d, 0.7)
-    mean_cost = (d + np.trace(target.covariance) + 0.49) / 2
-    pair = GaussianPair(source, target, share * mean_cost)
+    pair = GaussianPair(source, target, epsilon)
 
     def draw(rng: np.random.Generator) -> tuple[Any, Any]:
-        return source.sample(n, rng), target.sample(n, rng)
+        return source.sample(n, rng), target.sample(m or n, rng)
 
     return pair, draw, lambda rng: infotheory.two_samples(*draw(rng))
 
@@ -91,13 +101,18 @@ def cases() -> Iterator[Case]:
         *((1, 0.05, 300), (2, 0.05, 300), (3, 0.05, 300), (1, 0.2, 300), (3, 0.2, 300)),
         *((2, 0.05, 1000), (3, 0.05, 1000)),
     ):
-        pair, source_and_target, labelled = of_pair(d, share, n)
+        pair, source_and_target, labelled = of_pair(d, share * mean_cost(d), n)
         name = f"{d}-d normals, n {n} each, epsilon {share:g} of the mean cost"
         divergence = infotheory.SinkhornDivergence(epsilon=pair.epsilon)
         yield Case(f"SinkhornDivergence: {name}", divergence, labelled, pair.sinkhorn_divergence)
         if n == 300:
             value = infotheory.Sinkhorn(epsilon=pair.epsilon)
             yield Case(f"Sinkhorn value: {name}", value, source_and_target, pair.value)
+    for d, share, n in ((1, 0.1, 300), (5, 0.1, 300), (10, 0.1, 300), (10, 0.1, 600), (10, 1, 300)):
+        pair, source_and_target, _ = of_pair(d, share * spread(d), n, 300)
+        name = f"{d}-d normals, n {n} and 300, epsilon {share:g} of the spread"
+        value = infotheory.Sinkhorn(epsilon=pair.epsilon)
+        yield Case(f"Sinkhorn value: {name}", value, source_and_target, pair.value)
     for rho in (0.0, 0.5, 0.8):
         sigma = np.array([[1.0, rho], [rho, 1.0]])
         origin, apart = np.zeros(2), np.eye(2)
