@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from infotheory.functional._bandwidth import BANDWIDTH_RULES, kernel_bandwidth
 from infotheory.functional._bottleneck_coupling import (
     BottleneckCoupling,
     minimum_entropy_coupling_with_bottleneck,
@@ -57,6 +58,11 @@ from infotheory.functional._dual_forms import (
     bound_row_influence,
     off_diagonal,
 )
+from infotheory.functional._effective_entropy import (
+    covariance_penalty,
+    spacing_entropy,
+    spacing_entropy_bias,
+)
 from infotheory.functional._elastic_costs import (
     elastic_cost,
     elastic_gradient,
@@ -69,6 +75,11 @@ from infotheory.functional._entropy_bounded import (
     entropy_bounded_information_maximization,
 )
 from infotheory.functional._entropy_production import entropy_production_rate
+from infotheory.functional._entropy_reconstruction import (
+    cluster_entropy_reconstruction,
+    entropy_reconstruction,
+    vmf_kernel_entropy,
+)
 from infotheory.functional._exact_transport import (
     ExactPlan,
     exact_transport,
@@ -93,6 +104,13 @@ from infotheory.functional._gaussian_transport import (
     gaussian_sinkhorn_divergence,
     gaussian_transport,
     gaussian_wasserstein,
+)
+from infotheory.functional._gram import (
+    PairSums,
+    gaussian_gram,
+    gram_log_row_sums,
+    gram_pair_sums,
+    gram_row_sums,
 )
 from infotheory.functional._ksg import ksg, ksg_pointwise
 from infotheory.functional._light_bridge import LightBridge
@@ -176,8 +194,10 @@ from infotheory.functional._variational_divergences import (
     js_bound,
     wasserstein_bound,
 )
+from infotheory.functional._von_mises_fisher import log_bessel_i, log_vmf_normalizer
 
 __all__ = [
+    "BANDWIDTH_RULES",
     "COUNT_METHODS",
     "BottleneckCoupling",
     "Coupling",
@@ -189,6 +209,7 @@ __all__ = [
     "Jackknife",
     "LightBridge",
     "LowRankPlan",
+    "PairSums",
     "RateDistortion",
     "SemiDiscretePotential",
     "SparseLaw",
@@ -204,11 +225,13 @@ __all__ = [
     "chi2_bound",
     "chi2_divergence",
     "club",
+    "cluster_entropy_reconstruction",
     "conditional_bw2_uvp",
     "conditional_bw2_uvp_floor",
     "conditional_entropy",
     "conditional_mutual_information",
     "coupling_entropy_bound",
+    "covariance_penalty",
     "cross_entropy",
     "debiased_transport",
     "denoising_gap",
@@ -232,6 +255,7 @@ __all__ = [
     "entropy",
     "entropy_bounded_information_maximization",
     "entropy_production_rate",
+    "entropy_reconstruction",
     "exact_transport",
     "flo",
     "gaussian_bridge",
@@ -239,6 +263,7 @@ __all__ = [
     "gaussian_conditional_mutual_information",
     "gaussian_conditional_noise_prediction",
     "gaussian_entropy",
+    "gaussian_gram",
     "gaussian_kl",
     "gaussian_log_density",
     "gaussian_log_ratio",
@@ -250,6 +275,9 @@ __all__ = [
     "gaussian_sinkhorn_divergence",
     "gaussian_transport",
     "gaussian_wasserstein",
+    "gram_log_row_sums",
+    "gram_pair_sums",
+    "gram_row_sums",
     "group_invariant_cost",
     "hellinger_bound",
     "hellinger_divergence",
@@ -258,14 +286,17 @@ __all__ = [
     "jensen_shannon",
     "js_bound",
     "js_divergence",
+    "kernel_bandwidth",
     "kl_divergence",
     "ksg",
     "ksg_pointwise",
     "laguerre_cells",
     "leave_one_out",
+    "log_bessel_i",
     "log_det_bias",
     "log_snr_quantile",
     "log_snr_weight",
+    "log_vmf_normalizer",
     "low_rank_sinkhorn",
     "masked_divergence",
     "masked_gap",
@@ -299,6 +330,8 @@ __all__ = [
     "sinkhorn_divergence",
     "sinkhorn_points",
     "smile",
+    "spacing_entropy",
+    "spacing_entropy_bias",
     "spread_atoms",
     "subset_mask",
     "total_variation",
@@ -312,6 +345,7 @@ __all__ = [
     "uniform_log_score",
     "uniform_rate",
     "uniform_transition",
+    "vmf_kernel_entropy",
     "wasserstein_bound",
     "wasserstein_distance",
 ]

@@ -1,0 +1,325 @@
+"""Gaussian Gram matrices, and sums of their entries without the matrices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import array_api_compat
+import numpy as np
+
+from infotheory._xp import array_namespace, as_float, detached_numpy, like, logsumexp
+from infotheory._xp._namespace import Array
+
+_BLOCK = 2**20  # pairs of rows held at once
+_MANY_COLUMNS = 32  # from where products of matrices are faster than compiled differences
+_FEW = 2**22  # pairs that one thread does at once
+_SCALE = math.sqrt(0.5 / math.log(2))  # exp(-r^2 / 2) = 2^-(_SCALE r)^2
+
+
+def gaussian_gram(X: Array, Y: Array | None = None, *, bandwidth: float | Array) -> Array:
+    r"""Values of the Gaussian kernel for all pairs of rows.
+
+    Parameters
+    ----------
+    X : array of shape (..., n, d)
+        Finite.
+    Y : array of shape (..., m, d), optional
+        X itself if None.
+    bandwidth : float or array of shape (...)
+        Positive.
+
+    Returns
+    -------
+    array of shape (..., n, m)
+        :math:`\exp(-|x_i - y_j|^2 / (2\,\mathrm{bandwidth}^2))`; differentiable in all three.
+        With Y None the diagonal is exactly 1.
+
+    Notes
+    -----
+    Complexity O(n m d), memory O(n m). Rows are moved to their mean first, so that what is lost to
+    rounding is relative to the extent of the samples and not to how far they are from the origin.
+    Entries below the smallest number of the dtype are 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import gaussian_gram
+    >>> gaussian_gram(np.array([[0.0], [2.0]]), bandwidth=2.0).round(4).tolist()
+    [[1.0, 0.6065], [0.6065, 1.0]]
+    """
+    X, Y, own = _scaled(X, Y, bandwidth)
+    xp = array_namespace(X)
+    found = xp.exp(_exponents(X, Y))
+    if not own:
+        return found
+    n = X.shape[-2]
+    diagonal = xp.eye(n, dtype=xp.bool, device=array_api_compat.device(X))
+    return xp.where(diagonal, 1.0, found)
+
+
+def gram_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Array) -> Array:
+    r"""Sums over j of the Gaussian kernel of x_i and y_j, without the Gram matrix.
+
+    Parameters
+    ----------
+    X : array of shape (..., n, d)
+        Finite.
+    Y : array of shape (..., m, d), optional
+        X itself if None.
+    bandwidth : float or array of shape (...)
+        Positive.
+
+    Returns
+    -------
+    array of shape (..., n)
+        Row sums of :func:`gaussian_gram`; differentiable.
+
+    Notes
+    -----
+    Complexity O(n m d), memory O((n + m) d): a product of Gram matrices of the same rows is the
+    Gram matrix of their columns side by side, each divided by its bandwidth, so sums of K o L are
+    row sums too. On the CPU, where no gradient is asked for, sums of up to 32 columns are compiled
+    and shared by as many threads as there are cores (``NUMBA_NUM_THREADS``); pairs so far apart
+    that the kernel is below 1e-150 count as 1e-150. Otherwise they go through blocks of the
+    caller's library, which the gradient computes a second time instead of keeping them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import gram_row_sums
+    >>> gram_row_sums(np.array([[0.0], [2.0]]), bandwidth=2.0).round(4).tolist()
+    [1.6065, 1.6065]
+    """
+    if _is_compiled(X, Y, bandwidth):
+        return _compiled_row_sums(X, Y, float(bandwidth))
+    X, Y, _ = _scaled(X, Y, bandwidth)
+    xp = array_namespace(X)
+    return _by_blocks(lambda rows, Y: xp.sum(xp.exp(_exponents(rows, Y)), axis=-1), X, Y)
+
+
+def gram_log_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Array) -> Array:
+    r"""Logarithms of :func:`gram_row_sums`, finite however far apart the rows are.
+
+    Parameters
+    ----------
+    X : array of shape (..., n, d)
+        Finite.
+    Y : array of shape (..., m, d), optional
+        X itself if None.
+    bandwidth : float or array of shape (...)
+        Positive.
+
+    Returns
+    -------
+    array of shape (..., n)
+        Differentiable.
+
+    Notes
+    -----
+    Complexity O(n m d), memory O((n + m) d). Some times slower than the sums themselves.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import gram_log_row_sums
+    >>> gram_log_row_sums(np.array([[0.0]]), np.array([[100.0]]), bandwidth=1.0).tolist()
+    [-5000.0]
+    """
+    X, Y, _ = _scaled(X, Y, bandwidth)
+    return _by_blocks(lambda rows, Y: logsumexp(_exponents(rows, Y), axis=-1), X, Y)
+
+
+class PairSums(NamedTuple):
+    """Row sums of two Gram matrices of the same n rows and of their entrywise product.
+
+    ``sum(product)`` is tr(K L), ``sum(x * y)`` is 1^T K L 1.
+    """
+
+    x: Array
+    y: Array
+    product: Array
+
+
+def gram_pair_sums(
+    X: Array, Y: Array, *, bandwidth_x: float | Array, bandwidth_y: float | Array
+) -> PairSums:
+    r"""Row sums of the Gram matrices K of X and L of Y, and of K o L, without the matrices.
+
+    Parameters
+    ----------
+    X, Y : arrays of shape (..., n, d), (..., n, e)
+        Finite; rows belong together.
+    bandwidth_x, bandwidth_y : float or array of shape (...)
+        Positive.
+
+    Returns
+    -------
+    PairSums
+        `x`, `y` and `product`, each of shape (..., n): K 1, L 1 and (K o L) 1; differentiable.
+
+    Notes
+    -----
+    Complexity O(n^2 (d + e)), memory O(n (d + e)). As :func:`gram_row_sums`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import gram_pair_sums
+    >>> X = np.array([[0.0], [1.0], [2.0]])
+    >>> found = gram_pair_sums(X, X, bandwidth_x=1.0, bandwidth_y=1.0)
+    >>> print(f"{sum(found.product):.4f}")
+    4.5081
+    """
+    X, Y = as_float(X), as_float(Y)
+    xp = array_namespace(X, Y)
+    if _is_compiled(X, Y, bandwidth_x, bandwidth_y):
+        return _compiled_pair_sums(X, Y, float(bandwidth_x), float(bandwidth_y))
+    X, _, _ = _scaled(X, None, bandwidth_x)
+    Y, _, _ = _scaled(Y, None, bandwidth_y)
+    d = X.shape[-1]
+
+    def sums(rows: Array, both: Array) -> Array:
+        k = xp.exp(_exponents(rows[..., :d], both[..., :d]))
+        other = xp.exp(_exponents(rows[..., d:], both[..., d:]))
+        parts = [xp.sum(part, axis=-1) for part in (k, other, k * other)]
+        return xp.stack(parts, axis=-1)
+
+    both = xp.concat([X, Y], axis=-1)
+    found = _by_blocks(sums, both, both, axis=-2)
+    return PairSums(found[..., 0], found[..., 1], found[..., 2])
+
+
+def _scaled(X: Array, Y: Array | None, bandwidth: Any) -> tuple[Array, Array, bool]:
+    """Rows around their mean in units of the bandwidth, and whether both samples are one."""
+    own = Y is None
+    X = as_float(X)
+    Y = X if Y is None else as_float(Y)
+    xp = array_namespace(X, Y)
+    if getattr(bandwidth, "ndim", 0):
+        bandwidth = bandwidth[..., None, None]
+    # Distances do not depend on the centre, nor do gradients.
+    centre = xp.mean(_detached(X), axis=-2, keepdims=True)
+    if not own:
+        centre = (centre + xp.mean(_detached(Y), axis=-2, keepdims=True)) / 2
+    X = (X - centre) / bandwidth
+    return X, X if own else (Y - centre) / bandwidth, own
+
+
+def _detached(x: Array) -> Array:
+    return x.detach() if hasattr(x, "detach") else x
+
+
+def _exponents(X: Array, Y: Array) -> Array:
+    """-|x - y|^2 / 2 of all pairs of rows."""
+    xp = array_namespace(X, Y)
+    of_x = xp.sum(X * X, axis=-1)[..., :, None]
+    of_y = xp.sum(Y * Y, axis=-1)[..., None, :]
+    squares = of_x + of_y - 2 * (X @ xp.matrix_transpose(Y))
+    return -0.5 * xp.where(squares > 0, squares, 0.0)
+
+
+def _by_blocks(function: Callable[..., Array], X: Array, Y: Array, axis: int = -1) -> Array:
+    """The function of some rows of X and all of Y, joined along an axis of its answers."""
+    xp = array_namespace(X, Y)
+    step = max(1, _BLOCK // max(1, math.prod(X.shape[:-2]) * Y.shape[-2]))
+    starts = range(0, X.shape[-2], step)
+    if len(starts) > 1 and (_needs_gradient(X) or _needs_gradient(Y)):
+        from torch.utils.checkpoint import checkpoint
+
+        parts = [
+            checkpoint(function, X[..., i : i + step, :], Y, use_reentrant=False) for i in starts
+        ]
+    else:
+        parts = [function(X[..., i : i + step, :], Y) for i in starts]
+    return parts[0] if len(parts) == 1 else xp.concat(parts, axis=axis)
+
+
+def _needs_gradient(x: Any) -> bool:
+    """Whether Torch follows x, or transforms functions of it."""
+    if not array_api_compat.is_torch_array(x):
+        return False
+    import torch
+
+    return torch.is_grad_enabled() and x.requires_grad
+
+
+def _is_compiled(*arrays: Any) -> bool:
+    for x in arrays:
+        if not hasattr(x, "ndim"):
+            continue
+        if x.ndim not in (0, 2) or (x.ndim == 2 and x.shape[1] > _MANY_COLUMNS):
+            return False
+        if array_api_compat.is_torch_array(x) and (_needs_gradient(x) or x.device.type != "cpu"):
+            return False
+    return True
+
+
+def _exponent_points(x: Array, bandwidth: float) -> np.ndarray:
+    """Points whose squared distances are minus exponents in base 2."""
+    values = detached_numpy(x).astype(np.float64)
+    return np.ascontiguousarray((values - values[:1]) * (_SCALE / bandwidth))
+
+
+def _compiled_row_sums(X: Array, Y: Array | None, bandwidth: float) -> Array:
+    from infotheory._xp._gram_kernels import own_row_sums, power_table, row_sums
+
+    X = as_float(X)
+    if Y is None:
+        points = others = _exponent_points(X, bandwidth)
+        sums = own_row_sums
+    else:
+        both = np.concatenate([detached_numpy(X), detached_numpy(Y)], axis=0)
+        both = _exponent_points(both, bandwidth)
+        points, others = both[: X.shape[0]], both[X.shape[0] :]
+        sums = row_sums
+    columns = np.ascontiguousarray(points.T)
+    table = power_table()
+
+    def work(pages: np.ndarray, out: np.ndarray) -> None:
+        sums(columns, others, table, pages, out)
+
+    found = _shared(work, points.shape[0], others.shape[0], (points.shape[0],))
+    return _as(found, X)
+
+
+def _compiled_pair_sums(X: Array, Y: Array, bandwidth_x: float, bandwidth_y: float) -> PairSums:
+    from infotheory._xp._gram_kernels import own_pair_sums, power_table
+
+    xs, ys = _exponent_points(X, bandwidth_x), _exponent_points(Y, bandwidth_y)
+    x_columns, y_columns = np.ascontiguousarray(xs.T), np.ascontiguousarray(ys.T)
+    table, n = power_table(), xs.shape[0]
+
+    def work(pages: np.ndarray, out: np.ndarray) -> None:
+        own_pair_sums(x_columns, xs, y_columns, ys, table, pages, out)
+
+    found = _shared(work, n, n, (3, n))
+    return PairSums(_as(found[0], X), _as(found[1], Y), _as(found[2], X))
+
+
+def _as(values: np.ndarray, x: Array) -> Array:
+    return like(values.astype(detached_numpy(x).dtype), x)
+
+
+def _shared(
+    work: Callable[[np.ndarray, np.ndarray], None], n: int, m: int, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Sums of pages by as many threads as pay; compiled loops hold no lock."""
+    from numba import config
+
+    from infotheory._xp._gram_kernels import PAGE
+
+    n_pages = -(-n // PAGE)
+    n_threads = min(int(config.NUMBA_NUM_THREADS), n_pages) if n * m > _FEW else 1
+    # Each has sums of its own, and every n_threads-th page: first pages meet the most others.
+    sums = np.zeros((n_threads, *shape))
+    parts = [(np.arange(i, n_pages, n_threads), sums[i]) for i in range(n_threads)]
+    if n_threads == 1:
+        work(*parts[0])
+        return sums[0]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        list(pool.map(lambda part: work(*part), parts))
+    return np.sum(sums, axis=0)
