@@ -2,7 +2,9 @@
 
 `MutualInformationBound` and `DivergenceBound` turn a critic and a batch into a number; its
 gradient flows to the critic and to whatever made the batch. `VariationalBottleneck` limits what
-passes through it, `GradientPenalty` keeps a critic Lipschitz.
+passes through it, `GradientPenalty` keeps a critic Lipschitz. `VonNeumannRegularizer`,
+`EffectiveEntropyRegularizer`, `EntropyReconstruction` and `LipschitzInfoNCE` are losses on
+representations, of one view or of two.
 """
 
 from __future__ import annotations
@@ -15,16 +17,23 @@ except ImportError as error:
 from infotheory._networks import BilinearCritic, ConcatenatedCritic, SeparableCritic
 
 from ._divergences import DivergenceBound, GradientPenalty
+from ._entropy_reconstruction import EntropyReconstruction
 from ._gaussian_layers import ConditionalNormal, VariationalBottleneck
+from ._lipschitz_information import LipschitzInfoNCE
 from ._mutual_information import MutualInformationBound
+from ._regularizers import EffectiveEntropyRegularizer, VonNeumannRegularizer
 
 __all__ = [
     "BilinearCritic",
     "ConcatenatedCritic",
     "ConditionalNormal",
     "DivergenceBound",
+    "EffectiveEntropyRegularizer",
+    "EntropyReconstruction",
     "GradientPenalty",
+    "LipschitzInfoNCE",
     "MutualInformationBound",
     "SeparableCritic",
     "VariationalBottleneck",
+    "VonNeumannRegularizer",
 ]

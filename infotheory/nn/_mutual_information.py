@@ -33,6 +33,22 @@ def _report(value: Tensor, objective: Tensor) -> Tensor:
     return objective + (value - objective).detach()
 
 
+def score_table(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """Scores of all pairs of n rows, (n, n): by the critic's method where it has one."""
+    n = len(x)
+    pairs: Callable[[Tensor, Tensor], Tensor] | None = getattr(critic, "table", None)
+    if pairs is None:
+        values = critic(x.repeat_interleave(n, 0), y.repeat(n, 1))
+        return one_a_row(values, n * n, "critic").reshape(n, n)
+    table = pairs(x, y)
+    if tuple(table.shape) != (n, n):
+        raise ValueError(
+            f"critic.table must return all pairs, shape ({n}, {n}) for this batch; got "
+            f"{tuple(table.shape)}."
+        )
+    return in_full(table)
+
+
 class MutualInformationBound(nn.Module):
     r"""Variational bound on the mutual information of the two sides of a batch.
 
@@ -154,7 +170,7 @@ class MutualInformationBound(nn.Module):
         """Value in nats of a batch of rows drawn together, x (n, d) and y (n, e): a scalar."""
         self._check(x, y)
         if self.bound in _OF_TABLES:
-            table = self._table(x, y)
+            table = score_table(self.critic, x, y)
             if self.bound == "info-nce":
                 return functional.info_nce(table)
             return functional.leave_one_out(table.T)
@@ -183,25 +199,11 @@ class MutualInformationBound(nn.Module):
             return functional.off_diagonal(each.expand(n, n)).reshape(n, n - 1)
         return (each[:, None] + torch.arange(1, self.n_negatives + 1, device=y.device)) % n
 
-    def _table(self, x: Tensor, y: Tensor) -> Tensor:
-        n = len(x)
-        pairs: Callable[[Tensor, Tensor], Tensor] | None = getattr(self.critic, "table", None)
-        if pairs is None:
-            values = self.critic(x.repeat_interleave(n, 0), y.repeat(n, 1))
-            return one_a_row(values, n * n, "critic").reshape(n, n)
-        table = pairs(x, y)
-        if tuple(table.shape) != (n, n):
-            raise ValueError(
-                f"critic.table must return all pairs, shape ({n}, {n}) for this batch; got "
-                f"{tuple(table.shape)}."
-            )
-        return in_full(table)
-
     def _scores(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of the rows drawn together, (n,), and of those drawn apart, (n, n_negatives)."""
         n = len(x)
         if self.n_negatives is None:
-            table = self._table(x, y)
+            table = score_table(self.critic, x, y)
             return torch.diagonal(table), functional.off_diagonal(table).reshape(n, n - 1)
         left = torch.cat([x, x.repeat_interleave(self.n_negatives, 0)])
         right = torch.cat([y, y[self._others(y).flatten()]])
