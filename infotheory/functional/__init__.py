@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from infotheory.functional._bandwidth import BANDWIDTH_RULES, kernel_bandwidth
+from infotheory.functional._binning import (
+    adaptive_bins,
+    binned_symbols,
+    entropy_binning_edges,
+    uniform_binning_edges,
+)
 from infotheory.functional._bottleneck_coupling import (
     BottleneckCoupling,
     minimum_entropy_coupling_with_bottleneck,
@@ -122,7 +128,23 @@ from infotheory.functional._masked_diffusion import (
     masked_log_probabilities,
     subset_mask,
 )
+from infotheory.functional._matrix_divergence import (
+    difference_of_matrix_entropies,
+    jensen_renyi_divergence,
+)
+from infotheory.functional._matrix_entropy import (
+    matrix_conditional_entropy,
+    matrix_entropy,
+    matrix_joint_entropy,
+    matrix_mutual_information,
+    matrix_total_correlation,
+    normalized_matrix_mutual_information,
+)
 from infotheory.functional._mixed import mixed_ksg, mixed_ksg_pointwise, spread_atoms
+from infotheory.functional._mixture_bounds import (
+    MixtureEntropyBounds,
+    mixture_entropy_bounds,
+)
 from infotheory.functional._neighbors import (
     neighbors_divergence,
     neighbors_entropy,
@@ -134,6 +156,13 @@ from infotheory.functional._noise_prediction import (
     gaussian_conditional_noise_prediction,
     gaussian_noise_prediction,
     mixture_noise_prediction,
+)
+from infotheory.functional._noisy_channel import (
+    ChannelEntropy,
+    ChannelInformation,
+    adaptive_noise_variance,
+    noisy_channel_entropy,
+    noisy_channel_information,
 )
 from infotheory.functional._pmf_divergence import (
     chi2_divergence,
@@ -160,6 +189,16 @@ from infotheory.functional._pmf_order import (
 from infotheory.functional._point_costs import group_invariant_cost
 from infotheory.functional._point_plan import EntropicPointPlan
 from infotheory.functional._rate_distortion import RateDistortion, rate_distortion
+from infotheory.functional._representation import (
+    effective_rank,
+    matrix_nuclear_norm,
+    normalized_tokens,
+    nuclear_norm,
+    page_entropy,
+    participation_ratio,
+    token_matrix_entropy,
+    von_neumann_entropy,
+)
 from infotheory.functional._semi_discrete import (
     SemiDiscretePotential,
     laguerre_cells,
@@ -200,6 +239,8 @@ __all__ = [
     "BANDWIDTH_RULES",
     "COUNT_METHODS",
     "BottleneckCoupling",
+    "ChannelEntropy",
+    "ChannelInformation",
     "Coupling",
     "DebiasedTransport",
     "EntropicPlan",
@@ -209,6 +250,7 @@ __all__ = [
     "Jackknife",
     "LightBridge",
     "LowRankPlan",
+    "MixtureEntropyBounds",
     "PairSums",
     "RateDistortion",
     "SemiDiscretePotential",
@@ -216,8 +258,11 @@ __all__ = [
     "TransportDependence",
     "UnbalancedPlan",
     "absorbing_transition",
+    "adaptive_bins",
+    "adaptive_noise_variance",
     "alpha_bound",
     "alpha_divergence",
+    "binned_symbols",
     "bound_influence",
     "bound_row_influence",
     "bures_distance",
@@ -237,6 +282,7 @@ __all__ = [
     "denoising_gap",
     "denoising_log_density",
     "difference_of_entropies",
+    "difference_of_matrix_entropies",
     "diffuse",
     "discrete_entropy",
     "discrete_entropy_jackknife",
@@ -245,6 +291,7 @@ __all__ = [
     "discrete_mutual_information_jackknife",
     "discrete_mutual_information_standard_error",
     "donsker_varadhan",
+    "effective_rank",
     "elastic_cost",
     "elastic_gradient",
     "elastic_map",
@@ -253,6 +300,7 @@ __all__ = [
     "entropic_map",
     "entropic_potential",
     "entropy",
+    "entropy_binning_edges",
     "entropy_bounded_information_maximization",
     "entropy_production_rate",
     "entropy_reconstruction",
@@ -283,6 +331,7 @@ __all__ = [
     "hellinger_divergence",
     "info_nce",
     "jeffreys_divergence",
+    "jensen_renyi_divergence",
     "jensen_shannon",
     "js_bound",
     "js_divergence",
@@ -302,11 +351,18 @@ __all__ = [
     "masked_gap",
     "masked_log_likelihood",
     "masked_log_probabilities",
+    "matrix_conditional_entropy",
+    "matrix_entropy",
+    "matrix_joint_entropy",
+    "matrix_mutual_information",
+    "matrix_nuclear_norm",
+    "matrix_total_correlation",
     "mine_surrogate",
     "minimum_entropy_coupling",
     "minimum_entropy_coupling_with_bottleneck",
     "mixed_ksg",
     "mixed_ksg_pointwise",
+    "mixture_entropy_bounds",
     "mixture_noise_prediction",
     "mutual_information",
     "neighbors_divergence",
@@ -314,8 +370,15 @@ __all__ = [
     "neighbors_js_pointwise",
     "neighbors_log_density",
     "neighbors_log_ratio",
+    "noisy_channel_entropy",
+    "noisy_channel_information",
+    "normalized_matrix_mutual_information",
+    "normalized_tokens",
+    "nuclear_norm",
     "nwj",
     "off_diagonal",
+    "page_entropy",
+    "participation_ratio",
     "rate_distortion",
     "reference_gap",
     "renyi_divergence",
@@ -334,6 +397,7 @@ __all__ = [
     "spacing_entropy_bias",
     "spread_atoms",
     "subset_mask",
+    "token_matrix_entropy",
     "total_variation",
     "transport_cost",
     "transport_dependence",
@@ -341,11 +405,13 @@ __all__ = [
     "tsallis_entropy",
     "tuba",
     "unbalanced_sinkhorn",
+    "uniform_binning_edges",
     "uniform_log_ratio",
     "uniform_log_score",
     "uniform_rate",
     "uniform_transition",
     "vmf_kernel_entropy",
+    "von_neumann_entropy",
     "wasserstein_bound",
     "wasserstein_distance",
 ]

@@ -27,6 +27,15 @@ def check_alpha(alpha: float) -> None:
         )
 
 
+def check_finite(values: Array, name: str) -> None:
+    """Raise where a number is missing or infinite: decompositions would fail in their own words."""
+    xp = array_namespace(values)
+    if not xp.all(xp.isfinite(values)):
+        raise ValueError(
+            f"{name} must be finite, got missing or infinite values. Remove them, or fill them in."
+        )
+
+
 def adjoint(matrix: Array) -> Array:
     """Conjugate transpose of real or complex matrices."""
     xp = array_namespace(matrix)
@@ -52,8 +61,8 @@ def spectral_entropy(matrix: Array, alpha: float = 1.0) -> Array:
     Raises
     ------
     ValueError
-        If alpha is not positive, or an eigenvalue is further below 0 than rounding explains: the
-        square root of the machine precision, relative to the largest one.
+        If alpha is not positive, a number is not finite, or an eigenvalue is further below 0 than
+        rounding explains: the square root of the machine precision, relative to the largest one.
 
     Notes
     -----
@@ -63,6 +72,7 @@ def spectral_entropy(matrix: Array, alpha: float = 1.0) -> Array:
     """
     check_alpha(alpha)
     xp = array_namespace(matrix)
+    check_finite(matrix, "The matrix")
     matrix = 0.5 * (matrix + adjoint(matrix))
     if alpha == 2:
         return 0.0 - xp.log(xp.sum(xp.real(matrix * xp.conj(matrix)), axis=(-2, -1))) + 0.0
