@@ -24,6 +24,12 @@ from infotheory.functional._bounds import (
     smile,
     tuba,
 )
+from infotheory.functional._cauchy_schwarz import (
+    cauchy_schwarz_divergence,
+    cauchy_schwarz_mutual_information,
+    conditional_cauchy_schwarz_divergence,
+    conditional_cauchy_schwarz_mutual_information,
+)
 from infotheory.functional._contingency import (
     discrete_mutual_information,
     discrete_mutual_information_jackknife,
@@ -43,6 +49,7 @@ from infotheory.functional._density_bounds import (
     difference_of_entropies,
     leave_one_out,
 )
+from infotheory.functional._density_matrix import check_density_matrix
 from infotheory.functional._diffusion import (
     denoising_gap,
     denoising_log_density,
@@ -118,9 +125,11 @@ from infotheory.functional._gram import (
     gram_pair_sums,
     gram_row_sums,
 )
+from infotheory.functional._hsic import hsic
 from infotheory.functional._ksg import ksg, ksg_pointwise
 from infotheory.functional._light_bridge import LightBridge
 from infotheory.functional._low_rank_sinkhorn import LowRankPlan, low_rank_sinkhorn
+from infotheory.functional._markov_entropy import markov_entropy_decomposition
 from infotheory.functional._masked_diffusion import (
     masked_divergence,
     masked_gap,
@@ -140,11 +149,17 @@ from infotheory.functional._matrix_entropy import (
     matrix_total_correlation,
     normalized_matrix_mutual_information,
 )
+from infotheory.functional._matrix_entropy_approximations import (
+    MatrixEntropyApproximation,
+    approximate_matrix_entropy,
+    gaussian_matrix_entropy,
+)
 from infotheory.functional._mixed import mixed_ksg, mixed_ksg_pointwise, spread_atoms
 from infotheory.functional._mixture_bounds import (
     MixtureEntropyBounds,
     mixture_entropy_bounds,
 )
+from infotheory.functional._mmd import mmd
 from infotheory.functional._neighbors import (
     neighbors_divergence,
     neighbors_entropy,
@@ -188,6 +203,27 @@ from infotheory.functional._pmf_order import (
 )
 from infotheory.functional._point_costs import group_invariant_cost
 from infotheory.functional._point_plan import EntropicPointPlan
+from infotheory.functional._quantum_distances import (
+    fidelity,
+    quantum_relative_entropy,
+    quantum_renyi_divergence,
+    trace_distance,
+)
+from infotheory.functional._quantum_entropies import (
+    density_matrix_entropy,
+    holevo_information,
+    quantum_conditional_entropy,
+    quantum_conditional_mutual_information,
+    quantum_mutual_information,
+    quantum_renyi_entropy,
+    quantum_tsallis_entropy,
+)
+from infotheory.functional._quantum_states import (
+    negativity,
+    partial_trace,
+    partial_transpose,
+    purity,
+)
 from infotheory.functional._rate_distortion import RateDistortion, rate_distortion
 from infotheory.functional._representation import (
     effective_rank,
@@ -250,6 +286,7 @@ __all__ = [
     "Jackknife",
     "LightBridge",
     "LowRankPlan",
+    "MatrixEntropyApproximation",
     "MixtureEntropyBounds",
     "PairSums",
     "RateDistortion",
@@ -262,17 +299,23 @@ __all__ = [
     "adaptive_noise_variance",
     "alpha_bound",
     "alpha_divergence",
+    "approximate_matrix_entropy",
     "binned_symbols",
     "bound_influence",
     "bound_row_influence",
     "bures_distance",
     "bw2_uvp",
+    "cauchy_schwarz_divergence",
+    "cauchy_schwarz_mutual_information",
+    "check_density_matrix",
     "chi2_bound",
     "chi2_divergence",
     "club",
     "cluster_entropy_reconstruction",
     "conditional_bw2_uvp",
     "conditional_bw2_uvp_floor",
+    "conditional_cauchy_schwarz_divergence",
+    "conditional_cauchy_schwarz_mutual_information",
     "conditional_entropy",
     "conditional_mutual_information",
     "coupling_entropy_bound",
@@ -281,6 +324,7 @@ __all__ = [
     "debiased_transport",
     "denoising_gap",
     "denoising_log_density",
+    "density_matrix_entropy",
     "difference_of_entropies",
     "difference_of_matrix_entropies",
     "diffuse",
@@ -305,6 +349,7 @@ __all__ = [
     "entropy_production_rate",
     "entropy_reconstruction",
     "exact_transport",
+    "fidelity",
     "flo",
     "gaussian_bridge",
     "gaussian_cauchy_schwarz_divergence",
@@ -315,6 +360,7 @@ __all__ = [
     "gaussian_kl",
     "gaussian_log_density",
     "gaussian_log_ratio",
+    "gaussian_matrix_entropy",
     "gaussian_mutual_information",
     "gaussian_noise_prediction",
     "gaussian_renyi_divergence",
@@ -329,6 +375,8 @@ __all__ = [
     "group_invariant_cost",
     "hellinger_bound",
     "hellinger_divergence",
+    "holevo_information",
+    "hsic",
     "info_nce",
     "jeffreys_divergence",
     "jensen_renyi_divergence",
@@ -347,6 +395,7 @@ __all__ = [
     "log_snr_weight",
     "log_vmf_normalizer",
     "low_rank_sinkhorn",
+    "markov_entropy_decomposition",
     "masked_divergence",
     "masked_gap",
     "masked_log_likelihood",
@@ -364,7 +413,9 @@ __all__ = [
     "mixed_ksg_pointwise",
     "mixture_entropy_bounds",
     "mixture_noise_prediction",
+    "mmd",
     "mutual_information",
+    "negativity",
     "neighbors_divergence",
     "neighbors_entropy",
     "neighbors_js_pointwise",
@@ -378,7 +429,17 @@ __all__ = [
     "nwj",
     "off_diagonal",
     "page_entropy",
+    "partial_trace",
+    "partial_transpose",
     "participation_ratio",
+    "purity",
+    "quantum_conditional_entropy",
+    "quantum_conditional_mutual_information",
+    "quantum_mutual_information",
+    "quantum_relative_entropy",
+    "quantum_renyi_divergence",
+    "quantum_renyi_entropy",
+    "quantum_tsallis_entropy",
     "rate_distortion",
     "reference_gap",
     "renyi_divergence",
@@ -399,6 +460,7 @@ __all__ = [
     "subset_mask",
     "token_matrix_entropy",
     "total_variation",
+    "trace_distance",
     "transport_cost",
     "transport_dependence",
     "tsallis_divergence",
