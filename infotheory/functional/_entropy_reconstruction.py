@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from array_api_compat import device
+
 from infotheory._xp._namespace import Array, array_namespace
 from infotheory._xp._special import logsumexp, xlogy
 from infotheory.functional._dual_forms import mean
@@ -59,7 +61,9 @@ def vmf_kernel_entropy(Z: Array, concentration: Array, *, form: str = "average")
     2.52 of 2.53
     """
     xp = array_namespace(Z)
-    normalizer = log_vmf_normalizer(xp.asarray(concentration, dtype=Z.dtype), Z.shape[-1])
+    if isinstance(concentration, (int, float)):
+        concentration = xp.asarray(concentration, dtype=Z.dtype, device=device(Z))
+    normalizer = log_vmf_normalizer(concentration, Z.shape[-1])
     return _kernel_entropy(Z, concentration, form) - normalizer
 
 

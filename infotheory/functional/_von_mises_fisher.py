@@ -58,7 +58,8 @@ def _uniform_expansion(x: Array, order: float) -> tuple[Array, Array]:
     log_value = order * (rise - xp.log1p(rise / 2)) - 0.5 * xp.log1p(rise)
     slope = 0.5 * order / (1 + 0.5 * rise) - 0.5 * t**2
     for k, coefficients in enumerate(_TERMS, start=1):
-        at_one, scale = sum(coefficients), order**-k
+        # At one by the same operations, so that the value at x = 0 is exactly 0.
+        at_one, scale = _polynomial(coefficients, xp.ones_like(t)), order**-k
         log_value = log_value + scale * (t**k * _polynomial(coefficients, t**2) - at_one)
         rates = tuple((k + 2 * i) * c for i, c in enumerate(coefficients))
         slope = slope - scale * t ** (k + 2) * _polynomial(rates, t**2)
