@@ -1,0 +1,136 @@
+"""What makes a matrix a quantum state, and errors that say what does not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from infotheory._xp._namespace import Array, array_namespace, detached_numpy
+from infotheory.functional._spectrum import adjoint
+
+Systems = int | Sequence[int]
+
+
+def check_density_matrix(rho: Array, name: str = "rho") -> Array:
+    r"""Raise unless every matrix is a quantum state.
+
+    Parameters
+    ----------
+    rho : array of shape (..., n, n)
+        Real or complex.
+    name : str
+        What errors call it.
+
+    Returns
+    -------
+    array of shape (..., n, n)
+        The same array.
+
+    Raises
+    ------
+    ValueError
+        If a matrix is not square or not finite, differs from its conjugate transpose, has a trace
+        other than 1 or a negative eigenvalue. What rounding explains passes: the square root of
+        the machine precision, relative to the largest entry or eigenvalue.
+
+    Notes
+    -----
+    The functions of states check shape, finite entries, symmetry and trace themselves, which costs
+    O(n^2), and eigenvalues where they compute some. Only what needs none, :func:`purity` and
+    :func:`trace_distance`, takes a matrix with a negative eigenvalue; call this one first where
+    states come from outside. Gradients pass. Complexity :math:`O(n^3)` a matrix. Source: Nielsen
+    and Chuang, Quantum Computation and Quantum Information (2010), section 2.4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import check_density_matrix
+    >>> check_density_matrix(np.diag([0.75, 0.25])).shape
+    (2, 2)
+    >>> check_density_matrix(np.eye(2))
+    Traceback (most recent call last):
+        ...
+    ValueError: rho must have trace 1, got 2. Divide each matrix by its trace.
+    """
+    checked_state(rho, name)
+    xp = array_namespace(rho)
+    matrix = floating(rho)
+    check_spectrum(xp.linalg.eigvalsh(0.5 * (matrix + adjoint(matrix))), name)
+    return rho
+
+
+def check_spectrum(spectrum: Array, name: str) -> None:
+    """Raise where an eigenvalue, ascending along the last axis, is a negative probability."""
+    found = detached_numpy(spectrum)
+    least, largest = found[..., 0], found[..., -1]
+    bad = least < -math.sqrt(float(np.finfo(found.dtype).eps)) * largest
+    if bad.any():
+        raise ValueError(
+            f"{name} must be positive semi-definite, got an eigenvalue of "
+            f"{float(least[bad][0]):.3g}. Eigenvalues of a state are probabilities; to take the "
+            f"nearest state instead, set negative ones to 0 and divide by the trace."
+        )
+
+
+def checked_state(rho: Array, name: str = "rho") -> Array:
+    """The matrix in floating numbers, once it is square, finite, Hermitian and of trace 1."""
+    matrix = floating(rho)
+    values = detached_numpy(matrix)
+    shape = values.shape
+    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] == 0:
+        raise ValueError(
+            f"{name} must hold square matrices of shape (..., n, n), got shape {tuple(shape)}. The "
+            f"density matrix of a vector psi is psi psi^*: np.outer(psi, psi.conj())."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{name} must be finite, got nan or infinite entries. Leave such matrices out."
+        )
+    tolerance = math.sqrt(float(np.finfo(values.dtype).eps))
+    apart = np.abs(values - np.swapaxes(values, -1, -2).conj()).max(initial=0.0, axis=(-2, -1))
+    size = np.abs(values).max(initial=0.0, axis=(-2, -1))
+    if (apart > tolerance * size).any():
+        raise ValueError(
+            f"{name} must be Hermitian, got entries that differ by {float(apart.max()):.3g} from "
+            f"the conjugate transpose. Take (A + A^*) / 2 if only rounding sets them apart."
+        )
+    traces = np.trace(values, axis1=-2, axis2=-1).real
+    off = np.abs(traces - 1.0)
+    if (off > tolerance).any():
+        worst = float(np.atleast_1d(traces).flat[int(np.argmax(off))])
+        raise ValueError(
+            f"{name} must have trace 1, got {worst:.9g}. Divide each matrix by its trace."
+        )
+    return matrix
+
+
+def floating(matrix: Array) -> Array:
+    """Integers and booleans as float64; real and complex numbers as they are."""
+    xp = array_namespace(matrix)
+    if xp.isdtype(matrix.dtype, ("real floating", "complex floating")):
+        return matrix
+    return xp.astype(matrix, xp.float64)
+
+
+def check_dims(n: int, dims: Sequence[int]) -> tuple[int, ...]:
+    """The dimensions of the subsystems, once their product is that of the whole."""
+    sizes = tuple(int(d) for d in dims)
+    if not sizes or min(sizes) < 1 or math.prod(sizes) != n:
+        raise ValueError(
+            f"dims must be the dimensions of the subsystems, whose product is {n} here, got "
+            f"{tuple(dims)} with the product {math.prod(sizes)}. Three qubits are dims=(2, 2, 2)."
+        )
+    return sizes
+
+
+def check_systems(systems: Systems, count: int, name: str) -> tuple[int, ...]:
+    """Indices of subsystems as a tuple of distinct numbers from 0 to count - 1."""
+    chosen = (systems,) if isinstance(systems, int) else tuple(systems)
+    if len(set(chosen)) < len(chosen) or any(not 0 <= s < count for s in chosen):
+        raise ValueError(
+            f"{name} must be distinct indices of subsystems, 0 to {count - 1} here, got {systems}. "
+            f"Subsystems are counted from 0 in the order of dims."
+        )
+    return chosen

@@ -1,0 +1,266 @@
+"""How different two quantum states are: relative entropies, fidelity, trace distance."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from infotheory._xp._namespace import Array, array_namespace
+from infotheory.functional._density_matrix import check_density_matrix, checked_state
+from infotheory.functional._hermitian import LOG, on_support, trace, trace_product
+from infotheory.functional._matrix_root import detached
+from infotheory.functional._spectrum import adjoint, spectral_entropy
+
+# A mass of the one state outside the support of the other, in units of n times the machine
+# precision, that rounding of projectors and entries explains.
+_LEAK = 64.0
+
+
+def _pair(rho: Array, sigma: Array) -> tuple[Array, Array]:
+    """Both states checked, and complex if one is: products of both need one dtype."""
+    one, other = checked_state(rho, "rho"), checked_state(sigma, "sigma")
+    if one.shape[-1] != other.shape[-1]:
+        raise ValueError(
+            f"rho and sigma must be matrices of one size, got {one.shape[-1]} and "
+            f"{other.shape[-1]} rows. Trace subsystems out of the larger one with partial_trace."
+        )
+    xp = array_namespace(one, other)
+    dtype = xp.result_type(one.dtype, other.dtype)
+    return xp.astype(one, dtype), xp.astype(other, dtype)
+
+
+def _negligible(mass: Array, n: int) -> Array:
+    xp = array_namespace(mass)
+    return detached(mass) <= _LEAK * n * float(xp.finfo(mass.dtype).eps)
+
+
+def quantum_relative_entropy(rho: Array, sigma: Array) -> Array:
+    r"""Relative entropy of two quantum states.
+
+    Parameters
+    ----------
+    rho, sigma : array of shape (..., n, n)
+        Density matrices: Hermitian, positive semi-definite, of trace 1.
+
+    Returns
+    -------
+    array of shape (...)
+        :math:`S(\rho \| \sigma) = \mathrm{tr}\, \rho (\ln \rho - \ln \sigma)` in nats, 0 for equal
+        states only. Infinite, with gradient 0, where rho has mass outside the support of sigma.
+        Differentiable, also at repeated eigenvalues; eigenvalues of 0 have the derivative 0.
+
+    Raises
+    ------
+    ValueError
+        If a matrix is not finite, not Hermitian, not positive semi-definite or not of trace 1,
+        beyond what rounding explains (:func:`check_density_matrix`), or the sizes differ.
+
+    Notes
+    -----
+    Eigenvalues of sigma up to n times the machine precision, relative to the largest, count as 0,
+    and a mass of rho there of 64 n times the machine precision is infinite. Diagonal matrices give
+    the :func:`kl_divergence` of their diagonals. Complexity :math:`O(n^3)`. Source: Nielsen and
+    Chuang, Quantum Computation and Quantum Information (2010), section 11.3.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import quantum_relative_entropy
+    >>> zero, mixed = np.diag([1.0, 0.0]), np.eye(2) / 2
+    >>> print(f"{quantum_relative_entropy(zero, mixed):.4f}")
+    0.6931
+    >>> print(quantum_relative_entropy(mixed, zero))
+    inf
+    """
+    rho, sigma = _pair(rho, sigma)
+    return _relative_entropy(rho, sigma)
+
+
+def _relative_entropy(rho: Array, sigma: Array) -> Array:
+    xp = array_namespace(rho)
+    log, support = on_support(sigma, LOG, "sigma")
+    inside = _covers(rho, support)
+    value = 0.0 - spectral_entropy(rho) - trace_product(rho, log)
+    return xp.where(inside, value, xp.inf)
+
+
+def _covers(rho: Array, support: Array) -> Array:
+    """Whether all of rho lies in the support, up to rounding."""
+    whole = detached(rho)
+    return _negligible(trace(whole) - trace_product(whole, support), rho.shape[-1])
+
+
+def quantum_renyi_divergence(
+    rho: Array, sigma: Array, order: float, kind: Literal["sandwiched", "petz"] = "sandwiched"
+) -> Array:
+    r"""Rényi divergence of two quantum states.
+
+    Parameters
+    ----------
+    rho, sigma : array of shape (..., n, n)
+        Density matrices: Hermitian, positive semi-definite, of trace 1.
+    order : float
+        Positive; infinity for the sandwiched kind only.
+    kind : {"sandwiched", "petz"}
+        - "sandwiched": :math:`\frac{1}{\alpha - 1} \ln \mathrm{tr} (\sigma^{(1-\alpha)/2\alpha}
+          \rho\, \sigma^{(1-\alpha)/2\alpha})^\alpha`. A channel applied to both states never
+          increases it at orders of 1/2 and more. Order 1/2 is minus the logarithm of the
+          :func:`fidelity`, infinity the max-divergence, the logarithm of the least c with
+          :math:`\rho \le c \sigma`.
+        - "petz": :math:`\frac{1}{\alpha - 1} \ln \mathrm{tr}\, \rho^\alpha \sigma^{1 - \alpha}`. A
+          channel never increases it at orders up to 2. It is never smaller than the other.
+
+    Returns
+    -------
+    array of shape (...)
+        Nats; differentiable. Infinite, with gradient 0, where the states share no support, and for
+        orders of 1 and more where rho has mass outside the support of sigma.
+
+    Raises
+    ------
+    ValueError
+        If the order or the kind is none of those, or as :func:`quantum_relative_entropy`.
+
+    Notes
+    -----
+    Order 1 is :func:`quantum_relative_entropy`; next to it, rounding is divided by the distance
+    of the order from 1. Both kinds agree for states that commute, on the classical
+    :func:`renyi_divergence`. Complexity :math:`O(n^3)`. Source: Müller-Lennert et al. (2013),
+    arXiv:1306.3142.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import quantum_renyi_divergence
+    >>> plus, sigma = np.full((2, 2), 0.5), np.diag([0.75, 0.25])
+    >>> for kind in ("sandwiched", "petz"):
+    ...     print(f"{quantum_renyi_divergence(plus, sigma, 2, kind):.4f}")
+    0.9115
+    0.9808
+    """
+    if kind not in ("sandwiched", "petz"):
+        raise ValueError(f"kind must be 'sandwiched' or 'petz', got {kind!r}.")
+    if not order > 0 or (kind == "petz" and math.isinf(order)):
+        raise ValueError(
+            f"order must be positive, and finite for kind='petz', got {order!r}. Order 1 is "
+            f"quantum_relative_entropy; kind='sandwiched' has a limit at infinity."
+        )
+    rho, sigma = _pair(rho, sigma)
+    if order == 1:
+        return _relative_entropy(rho, sigma)
+    return _petz(rho, sigma, order) if kind == "petz" else _sandwiched(rho, sigma, order)
+
+
+def _petz(rho: Array, sigma: Array, order: float) -> Array:
+    xp = array_namespace(rho)
+    power, support = on_support(sigma, 1.0 - order, "sigma")
+    finite = _overlaps(rho, support, order)
+    total = trace_product(on_support(rho, order, "rho").value, power)
+    return xp.where(finite, xp.log(xp.where(finite, total, 1.0)) / (order - 1), xp.inf)
+
+
+def _sandwiched(rho: Array, sigma: Array, order: float) -> Array:
+    xp = array_namespace(rho)
+    check_density_matrix(rho, "rho")
+    exponent = -0.5 if math.isinf(order) else (1.0 - order) / (2.0 * order)
+    root, support = on_support(sigma, exponent, "sigma")
+    finite = _overlaps(rho, support, order)
+    inner = root @ rho @ root
+    # Powers of the eigenvalues over their sum neither overflow nor vanish.
+    scale = xp.where(finite, detached(trace(inner)), 1.0)
+    inner = inner / xp.astype(scale[..., None, None], inner.dtype)
+    if math.isinf(order):
+        spectrum = xp.linalg.eigvalsh(0.5 * (inner + adjoint(inner)))
+        value = xp.log(xp.where(finite, spectrum[..., -1], 1.0)) + xp.log(scale)
+    else:
+        total = trace(on_support(inner, order).value)
+        log = xp.log(xp.where(finite, total, 1.0))
+        value = (log + order * xp.log(scale)) / (order - 1)
+    return xp.where(finite, value, xp.inf)
+
+
+def _overlaps(rho: Array, support: Array, order: float) -> Array:
+    """Whether the divergence is finite: rho within the support, or for orders below 1 not all outside."""
+    if order > 1:
+        return _covers(rho, support)
+    return ~_negligible(trace_product(detached(rho), support), rho.shape[-1])
+
+
+def fidelity(rho: Array, sigma: Array) -> Array:
+    r"""Fidelity of two quantum states, in the convention that squares.
+
+    Parameters
+    ----------
+    rho, sigma : array of shape (..., n, n)
+        Density matrices: Hermitian, positive semi-definite, of trace 1.
+
+    Returns
+    -------
+    array of shape (...)
+        :math:`F = (\mathrm{tr} \sqrt{\sqrt\sigma \rho \sqrt\sigma})^2`, from 0 for states of
+        orthogonal supports to 1 for equal ones; :math:`|\langle\phi|\psi\rangle|^2` for pure ones.
+        Differentiable; eigenvalues of 0 have the derivative 0, and so has F = 0.
+
+    Raises
+    ------
+    ValueError
+        As :func:`quantum_relative_entropy`.
+
+    Notes
+    -----
+    This is Jozsa's; others, such as Nielsen and Chuang and QuTiP, call its square root the
+    fidelity. The squared Bures distance is :math:`2 - 2 \sqrt F`, and with the
+    :func:`trace_distance` T, :math:`1 - \sqrt F \le T \le \sqrt{1 - F}`. Complexity
+    :math:`O(n^3)`. Source: Jozsa (1994), doi:10.1080/09500349414552171.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import fidelity
+    >>> print(f"{fidelity(np.diag([1.0, 0.0]), np.full((2, 2), 0.5)):.4f}")
+    0.5000
+    """
+    rho, sigma = _pair(check_density_matrix(rho, "rho"), sigma)
+    root = on_support(sigma, 0.5, "sigma").value
+    inner = root @ rho @ root
+    return trace(on_support(inner, 0.5).value) ** 2
+
+
+def trace_distance(rho: Array, sigma: Array) -> Array:
+    r"""Trace distance of two quantum states.
+
+    Parameters
+    ----------
+    rho, sigma : array of shape (..., n, n)
+        Density matrices: Hermitian, positive semi-definite, of trace 1.
+
+    Returns
+    -------
+    array of shape (...)
+        :math:`T = \frac12 \mathrm{tr} |\rho - \sigma|`, from 0 to 1; differentiable where the
+        difference has no eigenvalue of 0, with gradient 0 along those.
+
+    Raises
+    ------
+    ValueError
+        If a matrix is not finite, not Hermitian or not of trace 1, or the sizes differ.
+
+    Notes
+    -----
+    The best measurement tells which of two equally likely states it was given with the
+    probability (1 + T) / 2. Diagonal matrices give the :func:`total_variation` of their diagonals.
+    Pinsker: :math:`S(\rho \| \sigma) \ge 2 T^2`. Complexity :math:`O(n^3)`. Source: Nielsen and
+    Chuang, Quantum Computation and Quantum Information (2010), section 9.2.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from infotheory.functional import trace_distance
+    >>> print(f"{trace_distance(np.diag([1.0, 0.0]), np.full((2, 2), 0.5)):.4f}")
+    0.7071
+    """
+    rho, sigma = _pair(rho, sigma)
+    xp = array_namespace(rho)
+    difference = rho - sigma
+    spectrum = xp.linalg.eigvalsh(0.5 * (difference + adjoint(difference)))
+    return 0.5 * xp.sum(xp.abs(spectrum), axis=-1)
