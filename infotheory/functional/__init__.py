@@ -30,6 +30,7 @@ from infotheory.functional._cauchy_schwarz import (
     conditional_cauchy_schwarz_divergence,
     conditional_cauchy_schwarz_mutual_information,
 )
+from infotheory.functional._channel_capacity import ChannelCapacity, channel_capacity
 from infotheory.functional._contingency import (
     discrete_mutual_information,
     discrete_mutual_information_jackknife,
@@ -111,6 +112,11 @@ from infotheory.functional._gaussian import (
     gaussian_scores,
     log_det_bias,
 )
+from infotheory.functional._gaussian_bottleneck import (
+    GaussianInformationBottleneck,
+    gaussian_information_bottleneck,
+    gaussian_information_curve,
+)
 from infotheory.functional._gaussian_transport import (
     bures_distance,
     gaussian_bridge,
@@ -126,6 +132,11 @@ from infotheory.functional._gram import (
     gram_row_sums,
 )
 from infotheory.functional._hsic import hsic
+from infotheory.functional._information_bottleneck import (
+    InformationBottleneck,
+    information_bottleneck,
+)
+from infotheory.functional._information_curve import InformationCurve, information_curve
 from infotheory.functional._ksg import ksg, ksg_pointwise
 from infotheory.functional._light_bridge import LightBridge
 from infotheory.functional._low_rank_sinkhorn import LowRankPlan, low_rank_sinkhorn
@@ -275,6 +286,7 @@ __all__ = [
     "BANDWIDTH_RULES",
     "COUNT_METHODS",
     "BottleneckCoupling",
+    "ChannelCapacity",
     "ChannelEntropy",
     "ChannelInformation",
     "Coupling",
@@ -283,6 +295,9 @@ __all__ = [
     "EntropicPointPlan",
     "EntropyBoundedChannel",
     "ExactPlan",
+    "GaussianInformationBottleneck",
+    "InformationBottleneck",
+    "InformationCurve",
     "Jackknife",
     "LightBridge",
     "LowRankPlan",
@@ -307,6 +322,7 @@ __all__ = [
     "bw2_uvp",
     "cauchy_schwarz_divergence",
     "cauchy_schwarz_mutual_information",
+    "channel_capacity",
     "check_density_matrix",
     "chi2_bound",
     "chi2_divergence",
@@ -357,6 +373,8 @@ __all__ = [
     "gaussian_conditional_noise_prediction",
     "gaussian_entropy",
     "gaussian_gram",
+    "gaussian_information_bottleneck",
+    "gaussian_information_curve",
     "gaussian_kl",
     "gaussian_log_density",
     "gaussian_log_ratio",
@@ -378,6 +396,8 @@ __all__ = [
     "holevo_information",
     "hsic",
     "info_nce",
+    "information_bottleneck",
+    "information_curve",
     "jeffreys_divergence",
     "jensen_renyi_divergence",
     "jensen_shannon",

@@ -1,0 +1,83 @@
+"""Checks of joint laws and of channels, whose wrong sums would give wrong numbers in silence."""
+
+from __future__ import annotations
+
+import math
+
+import array_api_compat
+import numpy as np
+
+from infotheory._xp import array_namespace, as_float, detached_numpy
+from infotheory._xp._namespace import Array
+
+
+def checked_joint(pxy: Array, name: str = "pxy") -> np.ndarray:
+    """One joint law as float64 of sum 1, off graph and device; rows are outcomes of x."""
+    table = _checked(pxy, name, "one row an outcome of x, one column an outcome of y")
+    if table.ndim != 2:
+        raise ValueError(
+            f"{name} must have two axes, one row an outcome of x and one column an outcome of y, "
+            f"got shape {table.shape}. Call once for each law of a batch."
+        )
+    total, tolerance = math.fsum(table.ravel()), math.sqrt(_precision(pxy))
+    if abs(total - 1) > tolerance:
+        raise ValueError(
+            f"{name} must sum to 1 within {tolerance:.1e}, got a sum of {total:.10g}. Divide it by "
+            f"its sum if it holds counts or weights."
+        )
+    return table / total
+
+
+def checked_channel(channel: Array, name: str = "channel") -> Array:
+    """A channel as given, its rows divided by their sums, which are 1 within rounding."""
+    rows = _checked(channel, name, "one row an input, one column an output")
+    if rows.ndim < 2:
+        raise ValueError(
+            f"{name} must have an axis of inputs and one of outputs, got shape {rows.shape}. Pass "
+            f"the law of the output given each input as one row."
+        )
+    totals, tolerance = rows.sum(axis=-1), math.sqrt(_precision(channel))
+    wrong = np.abs(totals - 1) > tolerance
+    if wrong.any():
+        i = tuple(int(k) for k in np.argwhere(wrong)[0])
+        where = i[0] if len(i) == 1 else i
+        raise ValueError(
+            f"{name} must have rows that sum to 1 within {tolerance:.1e}, got a sum of "
+            f"{totals[i]:.10g} in row {where}. Divide each row by its sum; leave out inputs that "
+            f"are never used."
+        )
+    values = as_float(channel)
+    return values / array_namespace(values).sum(values, axis=-1, keepdims=True)
+
+
+def _precision(p: Array) -> float:
+    """Relative rounding of the dtype that probabilities came in."""
+    dtype = detached_numpy(p).dtype
+    return float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
+
+
+def _checked(p: Array, name: str, axes: str) -> np.ndarray:
+    if not array_api_compat.is_array_api_obj(p):
+        raise TypeError(
+            f"{name} must be an array of probabilities, got {type(p).__name__}. Convert it, for "
+            f"example with numpy.asarray."
+        )
+    given = detached_numpy(p)
+    if given.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name} must be real numbers, got dtype {given.dtype}. Pass probabilities."
+        )
+    if not given.size:
+        raise ValueError(
+            f"{name} must have at least one entry, got shape {given.shape}. Pass {axes}."
+        )
+    values = given.astype(np.float64)
+    _refuse(values, ~np.isfinite(values), name, "finite", "Replace or remove such outcomes.")
+    _refuse(values, values < 0, name, "non-negative", "Probabilities are at least 0.")
+    return values
+
+
+def _refuse(values: np.ndarray, wrong: np.ndarray, name: str, rule: str, advice: str) -> None:
+    if wrong.any():
+        i = tuple(int(k) for k in np.argwhere(wrong)[0])
+        raise ValueError(f"{name} must be {rule}, got {values[i]} at index {i}. {advice}")
