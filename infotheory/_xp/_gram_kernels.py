@@ -101,27 +101,136 @@ def own_row_sums(points, others, table, pages, out):
 
 @fused_kernel
 def own_pair_sums(x_points, x_others, y_points, y_others, table, pages, out):
-    """Row sums of K, of L and of K o L, the rows of `out` (3, n), each pair of rows once."""
+    """Row sums of K, L, K o L, K o K and L o L, the rows of `out` (5, n), each pair once."""
     n = x_points.shape[1]
     s = np.empty(PAGE)
     t = np.empty(PAGE)
     u = np.empty(PAGE)
+    v = np.empty(PAGE)
+    w = np.empty(PAGE)
     for z in range(pages.size):
         first = pages[z] * PAGE
         size = min(PAGE, n - first)
-        of_x = out[0, first : first + size]
-        of_y = out[1, first : first + size]
-        of_both = out[2, first : first + size]
+        totals = out[:, first : first + size]
         for j in range(first, n):
             _powers(x_points, x_others[j], first, table, s[:size])
             _powers(y_points, y_others[j], first, table, t[:size])
             for i in range(size):
-                of_x[i] += s[i]
-                of_y[i] += t[i]
-                of_both[i] += s[i] * t[i]
+                u[i] = s[i] * t[i]
+                v[i] = s[i] * s[i]
+                w[i] = t[i] * t[i]
+            for i in range(size):
+                totals[0, i] += s[i]
+                totals[1, i] += t[i]
+                totals[2, i] += u[i]
+                totals[3, i] += v[i]
+                totals[4, i] += w[i]
             if j >= first + PAGE:
-                for i in range(PAGE):
-                    u[i] = s[i] * t[i]
                 out[0, j] += _total(s, PAGE >> 1)
                 out[1, j] += _total(t, PAGE >> 1)
                 out[2, j] += _total(u, PAGE >> 1)
+                out[3, j] += _total(v, PAGE >> 1)
+                out[4, j] += _total(w, PAGE >> 1)
+
+
+@fused_kernel
+def pooled_sums(points, others, n_first, table, pages, out):
+    """Row sums over the first rows, over the rest, and of squares, the rows of `out` (3, n)."""
+    n = points.shape[1]
+    s = np.empty(PAGE)
+    u = np.empty(PAGE)
+    for z in range(pages.size):
+        first = pages[z] * PAGE
+        size = min(PAGE, n - first)
+        totals = out[:, first : first + size]
+        split = min(max(n_first - first, 0), size)
+        for j in range(first, n):
+            _powers(points, others[j], first, table, s[:size])
+            of_rows = totals[0] if j < n_first else totals[1]
+            for i in range(size):
+                of_rows[i] += s[i]
+                u[i] = s[i] * s[i]
+                totals[2, i] += u[i]
+            if j >= first + PAGE:
+                out[2, j] += _total(u, PAGE >> 1)
+                if split == PAGE:
+                    out[0, j] += _total(s, PAGE >> 1)
+                elif split == 0:
+                    out[1, j] += _total(s, PAGE >> 1)
+                else:
+                    for i in range(PAGE):
+                        if i < split:
+                            out[0, j] += s[i]
+                        else:
+                            out[1, j] += s[i]
+
+
+@fused_kernel
+def own_weighted_sums(points, others, weights, table, pages, out):
+    """Add to out the sums over j of k(x_i, x_j) weights_j, each pair of rows once."""
+    n = points.shape[1]
+    s = np.empty(PAGE)
+    for z in range(pages.size):
+        first = pages[z] * PAGE
+        size = min(PAGE, n - first)
+        total = out[first : first + size]
+        own = weights[first : first + size]
+        for j in range(first, n):
+            _powers(points, others[j], first, table, s[:size])
+            weight = weights[j]
+            for i in range(size):
+                total[i] += weight * s[i]
+            if j >= first + PAGE:
+                for i in range(PAGE):
+                    s[i] *= own[i]
+                out[j] += _total(s, PAGE >> 1)
+
+
+@fused_kernel
+def power_block(points, others, table, out):
+    """The kernel of some rows (m, d) and all points (d, n) into `out` (m, n)."""
+    for j in range(others.shape[0]):
+        _powers(points, others[j], 0, table, out[j])
+
+
+@fused_kernel
+def permuted_products(x_points, x_others, y_points, y_others, table, pages, out):
+    """Add to out[b] the sum of K o L for the b-th order of y, (b, e, n) and (b, n, e)."""
+    n = x_points.shape[1]
+    t = np.empty(PAGE)
+    total = np.empty(PAGE)
+    for z in range(pages.size):
+        first = pages[z] * PAGE
+        size = min(PAGE, n - first)
+        block = np.empty((n - first, PAGE))
+        for j in range(first, n):
+            row = block[j - first]
+            _powers(x_points, x_others[j], first, table, row[:size])
+            if j >= first + PAGE:  # it counts for both of its rows
+                for i in range(size):
+                    row[i] *= 2.0
+        for b in range(out.size):
+            for i in range(PAGE):
+                total[i] = 0.0
+            for j in range(first, n):
+                _powers(y_points[b], y_others[b, j], first, table, t[:size])
+                row = block[j - first]
+                for i in range(size):
+                    total[i] += row[i] * t[i]
+            out[b] += _total(total, PAGE >> 1)
+
+
+@fused_kernel
+def gathered_products(k, l, orders, out):  # noqa: E741
+    """out[b] is the sum of K o L, both (n, n) and symmetric, for the b-th order of L."""
+    n = k.shape[0]
+    for b in range(orders.shape[0]):
+        order = orders[b]
+        total = 0.0
+        for i in range(n):
+            row = l[order[i]]
+            part = 0.0
+            for j in range(i):
+                part += k[i, j] * row[order[j]]
+            total += 2.0 * part + k[i, i] * row[order[i]]
+        out[b] = total

@@ -13,7 +13,7 @@ from infotheory._xp import array_namespace, as_float, detached_numpy, like, logs
 from infotheory._xp._namespace import Array
 
 _BLOCK = 2**20  # pairs of rows held at once
-_MANY_COLUMNS = 32  # from where products of matrices are faster than compiled differences
+MANY_COLUMNS = 32  # from where products of matrices are faster than compiled differences
 _FEW = 2**22  # pairs that one thread does at once
 _SCALE = math.sqrt(0.5 / math.log(2))  # exp(-r^2 / 2) = 2^-(_SCALE r)^2
 
@@ -132,20 +132,22 @@ def gram_log_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Ar
 
 
 class PairSums(NamedTuple):
-    """Row sums of two Gram matrices of the same n rows and of their entrywise product.
+    """Row sums of two Gram matrices of the same n rows and of their entrywise products.
 
-    ``sum(product)`` is tr(K L), ``sum(x * y)`` is 1^T K L 1.
+    ``sum(product)`` is tr(K L), ``sum(x * y)`` is 1^T K L 1, ``sum(square_x)`` is tr(K^2).
     """
 
     x: Array
     y: Array
     product: Array
+    square_x: Array
+    square_y: Array
 
 
 def gram_pair_sums(
     X: Array, Y: Array, *, bandwidth_x: float | Array, bandwidth_y: float | Array
 ) -> PairSums:
-    r"""Row sums of the Gram matrices K of X and L of Y, and of K o L, without the matrices.
+    r"""Row sums of the Gram matrices K of X and L of Y and of their products, without the matrices.
 
     Parameters
     ----------
@@ -157,7 +159,8 @@ def gram_pair_sums(
     Returns
     -------
     PairSums
-        `x`, `y` and `product`, each of shape (..., n): K 1, L 1 and (K o L) 1; differentiable.
+        `x`, `y`, `product`, `square_x` and `square_y`, each of shape (..., n): K 1, L 1, (K o L) 1,
+        (K o K) 1 and (L o L) 1; differentiable.
 
     Notes
     -----
@@ -173,22 +176,21 @@ def gram_pair_sums(
     4.5081
     """
     X, Y = as_float(X), as_float(Y)
-    xp = array_namespace(X, Y)
     if _is_compiled(X, Y, bandwidth_x, bandwidth_y):
         return _compiled_pair_sums(X, Y, float(bandwidth_x), float(bandwidth_y))
     X, _, _ = _scaled(X, None, bandwidth_x)
     Y, _, _ = _scaled(Y, None, bandwidth_y)
-    d = X.shape[-1]
+    xp, d = array_namespace(X, Y), X.shape[-1]
 
     def sums(rows: Array, both: Array) -> Array:
         k = xp.exp(_exponents(rows[..., :d], both[..., :d]))
         other = xp.exp(_exponents(rows[..., d:], both[..., d:]))
-        parts = [xp.sum(part, axis=-1) for part in (k, other, k * other)]
-        return xp.stack(parts, axis=-1)
+        parts = (k, other, k * other, k * k, other * other)
+        return xp.stack([xp.sum(part, axis=-1) for part in parts], axis=-1)
 
     both = xp.concat([X, Y], axis=-1)
     found = _by_blocks(sums, both, both, axis=-2)
-    return PairSums(found[..., 0], found[..., 1], found[..., 2])
+    return PairSums(*(found[..., i] for i in range(5)))
 
 
 def _scaled(X: Array, Y: Array | None, bandwidth: Any) -> tuple[Array, Array, bool]:
@@ -249,14 +251,14 @@ def _is_compiled(*arrays: Any) -> bool:
     for x in arrays:
         if not hasattr(x, "ndim"):
             continue
-        if x.ndim not in (0, 2) or (x.ndim == 2 and x.shape[1] > _MANY_COLUMNS):
+        if x.ndim not in (0, 2) or (x.ndim == 2 and x.shape[1] > MANY_COLUMNS):
             return False
         if array_api_compat.is_torch_array(x) and (_needs_gradient(x) or x.device.type != "cpu"):
             return False
     return True
 
 
-def _exponent_points(x: Array, bandwidth: float) -> np.ndarray:
+def exponent_points(x: Array, bandwidth: float) -> np.ndarray:
     """Points whose squared distances are minus exponents in base 2."""
     values = detached_numpy(x).astype(np.float64)
     return np.ascontiguousarray((values - values[:1]) * (_SCALE / bandwidth))
@@ -267,11 +269,11 @@ def _compiled_row_sums(X: Array, Y: Array | None, bandwidth: float) -> Array:
 
     X = as_float(X)
     if Y is None:
-        points = others = _exponent_points(X, bandwidth)
+        points = others = exponent_points(X, bandwidth)
         sums = own_row_sums
     else:
         both = np.concatenate([detached_numpy(X), detached_numpy(Y)], axis=0)
-        both = _exponent_points(both, bandwidth)
+        both = exponent_points(both, bandwidth)
         points, others = both[: X.shape[0]], both[X.shape[0] :]
         sums = row_sums
     columns = np.ascontiguousarray(points.T)
@@ -280,29 +282,29 @@ def _compiled_row_sums(X: Array, Y: Array | None, bandwidth: float) -> Array:
     def work(pages: np.ndarray, out: np.ndarray) -> None:
         sums(columns, others, table, pages, out)
 
-    found = _shared(work, points.shape[0], others.shape[0], (points.shape[0],))
+    found = shared_sums(work, points.shape[0], others.shape[0], (points.shape[0],))
     return _as(found, X)
 
 
 def _compiled_pair_sums(X: Array, Y: Array, bandwidth_x: float, bandwidth_y: float) -> PairSums:
     from infotheory._xp._gram_kernels import own_pair_sums, power_table
 
-    xs, ys = _exponent_points(X, bandwidth_x), _exponent_points(Y, bandwidth_y)
+    xs, ys = exponent_points(X, bandwidth_x), exponent_points(Y, bandwidth_y)
     x_columns, y_columns = np.ascontiguousarray(xs.T), np.ascontiguousarray(ys.T)
     table, n = power_table(), xs.shape[0]
 
     def work(pages: np.ndarray, out: np.ndarray) -> None:
         own_pair_sums(x_columns, xs, y_columns, ys, table, pages, out)
 
-    found = _shared(work, n, n, (3, n))
-    return PairSums(_as(found[0], X), _as(found[1], Y), _as(found[2], X))
+    found = shared_sums(work, n, n, (5, n))
+    return PairSums(*(_as(sums, X) for sums in found))
 
 
 def _as(values: np.ndarray, x: Array) -> Array:
     return like(values.astype(detached_numpy(x).dtype), x)
 
 
-def _shared(
+def shared_sums(
     work: Callable[[np.ndarray, np.ndarray], None], n: int, m: int, shape: tuple[int, ...]
 ) -> np.ndarray:
     """Sums of pages by as many threads as pay; compiled loops hold no lock."""
