@@ -23,6 +23,7 @@ def unit_rows(Z: Array, *, centered: bool = False) -> tuple[Array, Array]:
     no direction.
     """
     xp = array_namespace(Z)
+    check_finite(Z, "Z")
     Z = as_float(Z)
     # Squares of very large and very small numbers would leave the range; the scale has no gradient
     # because directions do not depend on it.
@@ -32,7 +33,7 @@ def unit_rows(Z: Array, *, centered: bool = False) -> tuple[Array, Array]:
         Z = Z - xp.mean(Z, axis=-2, keepdims=True)
     size = detached(xp.max(xp.abs(Z), axis=-1, keepdims=True))
     least = _ROUNDINGS * float(xp.finfo(Z.dtype).eps) if centered else 0.0
-    there = ~(size <= least)  # rows with nan stay, and are refused
+    there = size > least
     scaled = xp.where(there, Z / xp.where(there, size, 1.0), 0.0)
     square = xp.sum(scaled * scaled, axis=-1, keepdims=True)
     return scaled / xp.sqrt(xp.where(there, square, 1.0)), there[..., 0]
@@ -49,7 +50,6 @@ def _entropy_of_rows(rows: Array, there: Array) -> Array:
     xp = array_namespace(rows)
     count = xp.sum(xp.astype(there, rows.dtype), axis=-1)
     some = count > 0
-    check_finite(rows, "Z")
     density = smaller_gram(rows) / xp.where(some, count, 1.0)[..., None, None]
     return xp.where(some, spectral_entropy(density), 0.0)
 
@@ -183,6 +183,7 @@ def participation_ratio(Z: Array, *, centered: bool = True) -> Array:
     3.0000
     """
     xp = array_namespace(Z)
+    check_finite(Z, "Z")
     Z = as_float(Z)
     top = detached(xp.max(xp.abs(Z), axis=(-2, -1), keepdims=True))
     Z = Z / xp.where(top > 0, top, 1.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from infotheory.functional._spectrum import (
     check_semidefinite,
@@ -48,19 +47,41 @@ class _SpectralSlope(torch.autograd.Function):
     def forward(  # type: ignore[override]
         ctx: Any, matrix: torch.Tensor, spectrum: torch.Tensor, axes: torch.Tensor, alpha: float
     ) -> torch.Tensor:
-        ctx.save_for_backward(spectrum, axes)
+        ctx.save_for_backward(matrix, spectrum, axes)
         ctx.alpha = alpha
         slopes = spectral_slopes(spectrum, alpha, spectrum_scale(spectrum, alpha))
         return (axes * slopes.unsqueeze(-2)) @ axes.mH
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        # The Fréchet derivative of a matrix function is its own adjoint.
-        spectrum, axes = ctx.saved_tensors
-        differences = slope_differences(spectrum, ctx.alpha, spectrum_scale(spectrum, ctx.alpha))
-        direction = 0.5 * (gradients[0] + gradients[0].mH)
-        return axes @ (differences * (axes.mH @ direction @ axes)) @ axes.mH, None, None, None
+        matrix, spectrum, axes = ctx.saved_tensors
+        curved = _SpectralCurvature.apply(matrix, gradients[0], spectrum, axes, ctx.alpha)
+        return curved, None, None, None
+
+
+class _SpectralCurvature(torch.autograd.Function):
+    """The derivative of f'(A) in a direction, which is its own adjoint."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        matrix: torch.Tensor,
+        direction: torch.Tensor,
+        spectrum: torch.Tensor,
+        axes: torch.Tensor,
+        alpha: float,
+    ) -> torch.Tensor:
+        differences = slope_differences(spectrum, alpha, spectrum_scale(spectrum, alpha))
+        direction = 0.5 * (direction + direction.mH)
+        return axes @ (differences * (axes.mH @ direction @ axes)) @ axes.mH
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
+        # Torch's own mark for this is skipped where no path to the matrix leads through it.
+        raise RuntimeError(
+            "Entropies of eigenvalues have first and second derivatives, and a third was asked "
+            "for. Use create_graph=True once at most."
+        )
 
 
 def spectral_sum(matrix: torch.Tensor, alpha: float) -> tuple[torch.Tensor, torch.Tensor]:
