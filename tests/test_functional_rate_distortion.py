@@ -241,8 +241,10 @@ def test_gradients_are_those_of_the_envelope():
 
     assert torch.autograd.gradcheck(value, (cost, logits), atol=1e-5)
     found = rate_distortion(cost, logits.softmax(-1), epsilon=0.3, tol=1e-12)
-    (gradient,) = torch.autograd.grad(found.value, cost)
+    (gradient,) = torch.autograd.grad(found.value, cost, create_graph=True)
     torch.testing.assert_close(gradient, found.plan, atol=1e-6, rtol=1e-6)
+    with pytest.raises(NotImplementedError, match="first derivative only"):
+        torch.autograd.grad(gradient.sum(), cost)
 
 
 # What cannot be

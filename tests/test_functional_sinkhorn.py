@@ -294,6 +294,9 @@ def test_gradients(what, shape):
 
     logs = (a.detach().log().requires_grad_(), b.detach().log().requires_grad_())
     assert torch.autograd.gradcheck(found, (cost, *logs), atol=1e-6)
+    if what == "value":
+        with torch.random.fork_rng():
+            assert torch.autograd.gradgradcheck(found, (cost, *logs), atol=1e-6)
 
 
 def test_gradients_are_those_of_the_unrolled_sweeps():

@@ -113,6 +113,11 @@ def test_gradients_move_one_cloud_onto_another():
     assert torch.autograd.gradcheck(
         lambda x: sinkhorn_divergence(x, y, 0.5, tol=1e-12), (x,), atol=1e-6
     )
+    few = x[:3].detach().requires_grad_()
+    with torch.random.fork_rng():
+        assert torch.autograd.gradgradcheck(
+            lambda x: sinkhorn_divergence(x, y, 0.5, tol=1e-12), (few,), atol=1e-5
+        )
     moving = x.detach().clone()
     before = float(sinkhorn_divergence(moving, y, 0.5))
     for _ in range(60):

@@ -331,6 +331,9 @@ def test_gradients_under_a_group_and_of_a_cost_that_is_learnt():
         ).value
 
     assert torch.autograd.gradcheck(value, (x, scale), atol=1e-6)
+    (gradient,) = torch.autograd.grad(value(x, scale), scale, create_graph=True)
+    with pytest.raises(NotImplementedError, match="first derivative only"):
+        torch.autograd.grad(gradient.sum(), scale)
     assert not sinkhorn_points(
         x, y, epsilon=1.5, cost=lambda x, y: scale[0] * cityblock(x, y), block_size=15
     ).cost.requires_grad

@@ -311,8 +311,10 @@ def test_gradients_of_the_value(penalty):
 
     assert torch.autograd.gradcheck(value, tuple(parts), atol=1e-6)
     found = unbalanced_sinkhorn(*parts, epsilon=0.3, marginal_penalty=penalty, tol=1e-12)
-    (gradient,) = torch.autograd.grad(found.value, parts[0])
+    (gradient,) = torch.autograd.grad(found.value, parts[0], create_graph=True)
     torch.testing.assert_close(gradient, found.plan, atol=1e-10, rtol=1e-8)
+    with pytest.raises(NotImplementedError, match="first derivative only"):
+        torch.autograd.grad(gradient.sum(), parts[0])
 
 
 # What cannot be

@@ -16,7 +16,7 @@ from infotheory._xp._namespace import Array
 from infotheory.functional._entropic_map import entropic_map
 from infotheory.functional._point_costs import PointCosts
 from infotheory.functional._point_kernels import kernel_of, thread_count
-from infotheory.functional._sinkhorn_implicit import off_graph
+from infotheory.functional._sinkhorn_implicit import off_graph, once_differentiable
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,8 @@ class EntropicPointPlan:
         """The dual value: at most the least regularised cost, and within `duality_gap`.
 
         With Torch its gradient is that of the envelope, by blocks: the potentials for the
-        weights, and for the points the gradients of their costs over the plan.
+        weights, and for the points the gradients of their costs over the plan. A gradient of that
+        gradient is refused.
         """
         (f, g), (a, b) = self._dual, self._weights
         xp = array_namespace(f)
@@ -134,18 +135,20 @@ class EntropicPointPlan:
 
         f, g = (self.costs.outside(part) for part in self._dual)
         graph = (self.costs.X, *self.costs.copies, self.a, self.b)
-        linear = (self.a * f).sum() + (self.b * g).sum()
+        source, target = once_differentiable(self.a, self.b)
+        linear = (source * f).sum() + (target * g).sum()
         # Parameters of a callable are seen only by calling it.
         wanted = any(part.requires_grad for part in graph) or callable(self.costs.cost)
         if not (wanted and torch.is_grad_enabled()):
             return linear
 
         def mass(X: Any, a: Any, f: Any, b: Any, *copies: Any) -> Any:
-            density = ((f[:, None] + g - self.costs.of(X, list(copies))) / self.epsilon).exp()
+            (cost,) = once_differentiable(self.costs.of(X, list(copies)))
+            density = ((f[:, None] + g - cost) / self.epsilon).exp()
             return (a[:, None] * density * b).sum()
 
         for rows in self.costs.parts():
-            some = (self.costs.X[rows], self.a[rows], f[rows], self.b, *self.costs.copies)
+            some = (self.costs.X[rows], source[rows], f[rows], target, *self.costs.copies)
             linear = linear - self.epsilon * checkpoint(mass, *some, use_reentrant=False)
         return linear
 

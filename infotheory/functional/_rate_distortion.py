@@ -12,7 +12,7 @@ from array_api_compat import device
 from infotheory._xp import array_namespace, detached_numpy, safe_log
 from infotheory._xp._namespace import Array
 from infotheory.functional._sinkhorn import check_positive, checked_cost, checked_weights
-from infotheory.functional._sinkhorn_implicit import off_graph
+from infotheory.functional._sinkhorn_implicit import off_graph, once_differentiable
 
 _FASTER = 1.5  # the growth of the exponent of updates that go well
 _UPDATES = 50  # before the interior point method takes over
@@ -106,16 +106,16 @@ class RateDistortion:
         """distortion + epsilon rate, (...): at least the least, and within `duality_gap`.
 
         With Torch its gradient is that of the envelope: the plan for the cost, and for the law of
-        the source the potential -epsilon ln Z.
+        the source the potential -epsilon ln Z. A gradient of that gradient is refused.
         """
         xp = array_namespace(self.a)
-        cost = self.cost_matrix
+        cost, a = once_differentiable(self.cost_matrix, self.a)
         least = xp.min(off_graph(cost), axis=-1, keepdims=True)
         weighted = self.weights[..., None, :] * xp.exp((least - cost) / self.epsilon)
         potential = least[..., 0] - self.epsilon * xp.log(xp.sum(weighted, axis=-1))
         moved = self.weights * self._ratios * safe_log(self._ratios)
         excess = xp.sum(xp.where(self._ratios > 0, moved, 0.0), axis=-1)
-        return xp.sum(self.a * potential, axis=-1) - self.epsilon * excess
+        return xp.sum(a * potential, axis=-1) - self.epsilon * excess
 
     @cached_property
     def duality_gap(self) -> Array:

@@ -51,7 +51,7 @@ class DebiasedTransport:
     def value(self) -> Array:
         """Dual value between the laws less half of those of each with itself, (...).
 
-        Differentiable once, by the envelope.
+        Twice differentiable, as the value of each plan is.
         """
         return self.across.value - (self.of_x.value + self.of_y.value) / 2
 
@@ -110,8 +110,8 @@ def sinkhorn_divergence(
     -------
     array of shape (...)
         :math:`OT_\epsilon(X, Y) - \tfrac12 OT_\epsilon(X, X) - \tfrac12 OT_\epsilon(Y, Y)` with
-        dual values, in units of the cost. Differentiable in X, Y and the weights
-        once, by the envelope.
+        dual values, in units of the cost. Twice differentiable in X, Y and the weights, the
+        first time by the envelope.
 
     Raises
     ------

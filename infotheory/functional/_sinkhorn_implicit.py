@@ -15,6 +15,15 @@ def off_graph(x: Array) -> Array:
     return x.detach() if hasattr(x, "detach") else x
 
 
+def once_differentiable(*parts: Array) -> tuple[Array, ...]:
+    """The same arrays, for a value whose gradient must not be differentiated: that would raise."""
+    if not any(getattr(part, "requires_grad", False) for part in parts):
+        return parts
+    from infotheory.functional._torch_envelope import once
+
+    return tuple(once(part) for part in parts)
+
+
 def implicit_potentials(
     cost: Array, a: Array, b: Array, epsilon: float, dual: tuple[Array, Array]
 ) -> tuple[Array, Array]:

@@ -94,9 +94,7 @@ class EntropicPlan:
     @cached_property
     def _log_density(self) -> Array:
         """ln P_ij / (a_i b_j)."""
-        return self._log_density_at(*self.potentials)
-
-    def _log_density_at(self, f: Array, g: Array) -> Array:
+        f, g = self.potentials
         return (f[..., :, None] + g[..., None, :] - self.cost_matrix) / self.epsilon
 
     @cached_property
@@ -116,14 +114,21 @@ class EntropicPlan:
         """The dual value, (...): at most the least regularised cost, and within `duality_gap`.
 
         With Torch its gradient is that of the envelope: the potentials for the weights, the plan
-        for the cost. A gradient of that gradient would leave out how potentials move, and is
-        wrong; differentiate `plan` for one that is right.
+        for the cost. Twice differentiable; the second derivative costs what that of `potentials`
+        does.
         """
-        xp = array_namespace(self.a)
-        f, g = self.dual
-        density = xp.exp(self._log_density_at(f, g))
-        mass = xp.sum(self.a[..., :, None] * density * self.b[..., None, :], axis=(-2, -1))
-        linear = xp.sum(self.a * f, axis=-1) + xp.sum(self.b * g, axis=-1)
+        parts = self.cost_matrix, self.a, self.b
+        if not any(getattr(part, "requires_grad", False) for part in parts):
+            return self._dual_value(*self.dual, *parts)
+        from infotheory.functional._torch_envelope import stationary_value
+
+        return stationary_value(self._dual_value, self.dual, *parts, self.epsilon)
+
+    def _dual_value(self, f: Array, g: Array, cost: Array, a: Array, b: Array) -> Array:
+        xp = array_namespace(a)
+        density = xp.exp((f[..., :, None] + g[..., None, :] - cost) / self.epsilon)
+        mass = xp.sum(a[..., :, None] * density * b[..., None, :], axis=(-2, -1))
+        linear = xp.sum(a * f, axis=-1) + xp.sum(b * g, axis=-1)
         return linear - self.epsilon * (mass - 1)
 
     @cached_property

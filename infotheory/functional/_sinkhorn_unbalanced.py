@@ -15,7 +15,7 @@ from infotheory._xp import array_namespace, detached_numpy, safe_log
 from infotheory._xp._namespace import Array
 from infotheory.functional._sinkhorn import check_positive, checked_cost, checked_weights, solved
 from infotheory.functional._sinkhorn_ascent import Counts, Problem
-from infotheory.functional._sinkhorn_implicit import off_graph
+from infotheory.functional._sinkhorn_implicit import off_graph, once_differentiable
 from infotheory.functional._sinkhorn_plan import EntropicPlan, rounded
 from infotheory.functional._unbalanced_ascent import solved_unbalanced
 
@@ -112,14 +112,16 @@ class UnbalancedPlan:
     def value(self) -> Array:
         """The dual value, (...): at most the least of the problem, and within `duality_gap`.
 
-        With Torch its gradient with respect to cost and weights is that of the envelope.
+        With Torch its gradient with respect to cost and weights is that of the envelope; a
+        gradient of that gradient is refused.
         """
         xp = array_namespace(self.a)
-        product = self.a[..., :, None] * self.b[..., None, :]
+        a, b, log_density = once_differentiable(self.a, self.b, self._log_density)
+        product = a[..., :, None] * b[..., None, :]
         # Of the density less 1, so that little is lost where epsilon is large.
-        excess = xp.sum(product * xp.expm1(self._log_density), axis=(-2, -1))
+        excess = xp.sum(product * xp.expm1(log_density), axis=(-2, -1))
         linear = 0.0
-        for w, potential, penalty in zip((self.a, self.b), self.dual, self.penalties, strict=True):
+        for w, potential, penalty in zip((a, b), self.dual, self.penalties, strict=True):
             if not math.isinf(penalty):
                 potential = -penalty * xp.expm1(-potential / penalty)
             linear = linear + xp.sum(w * potential, axis=-1)
