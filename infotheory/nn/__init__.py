@@ -4,7 +4,7 @@
 gradient flows to the critic and to whatever made the batch. `VariationalBottleneck` limits what
 passes through it, `GradientPenalty` keeps a critic Lipschitz. `VonNeumannRegularizer`,
 `EffectiveEntropyRegularizer`, `EntropyReconstruction` and `LipschitzInfoNCE` are losses on
-representations, of one view or of two.
+representations, of one view or of two; `CauchySchwarzBottleneck` is one of a regression.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ except ImportError as error:
 
 from infotheory._networks import BilinearCritic, ConcatenatedCritic, SeparableCritic
 
+from ._cauchy_schwarz_bottleneck import CauchySchwarzBottleneck
 from ._divergences import DivergenceBound, GradientPenalty
 from ._entropy_reconstruction import EntropyReconstruction
 from ._gaussian_layers import ConditionalNormal, VariationalBottleneck
@@ -25,6 +26,7 @@ from ._regularizers import EffectiveEntropyRegularizer, VonNeumannRegularizer
 
 __all__ = [
     "BilinearCritic",
+    "CauchySchwarzBottleneck",
     "ConcatenatedCritic",
     "ConditionalNormal",
     "DivergenceBound",
