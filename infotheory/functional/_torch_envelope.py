@@ -30,17 +30,18 @@ class _DualValue(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        f, g, *parts = ctx.saved_tensors
+        f, g, cost, a, b = ctx.saved_tensors
         again = torch.is_grad_enabled()
         wanted = ctx.needs_input_grad[-3:]
         with torch.enable_grad():
             if again:
-                f, g = implicit_potentials(*parts, ctx.epsilon, (f, g))
+                f, g = implicit_potentials(cost, a, b, ctx.epsilon, (f, g))
             else:
-                parts = [
-                    part.detach().requires_grad_(asked)
-                    for part, asked in zip(parts, wanted, strict=True)
-                ]
+                cost, a, b = (
+                    part.detach().requires_grad_(is_asked)
+                    for part, is_asked in zip((cost, a, b), wanted, strict=True)
+                )
+            parts = cost, a, b
             value = ctx.of(f, g, *parts)
             asked = [part for part, is_asked in zip(parts, wanted, strict=True) if is_asked]
             found = iter(torch.autograd.grad(value, asked, gradients[0], create_graph=again))
