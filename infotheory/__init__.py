@@ -34,6 +34,11 @@ _HOME = {
     "KSG": "_estimators.ksg",
     "MixedKSG": "_estimators.ksg",
     "EntropySum": "_estimators.composed",
+    "InformationPlane": "_information_plane",
+    "CompressedMutualInformation": "_estimators.compressed",
+    "NoisyMutualInformation": "_estimators.noisy",
+    "BinnedMutualInformation": "_estimators.binned",
+    "InformationPlanePoint": "_information_plane",
     "MINDE": "_estimators.diffusion",
     "InfoSEDD": "_estimators.discrete_diffusion",
     "DiffusionEntropy": "_estimators.diffusion_entropy",
@@ -70,7 +75,9 @@ if TYPE_CHECKING:
     from infotheory import datasets, functional, nn, plotting, testing
     from infotheory._divergence import divergence
     from infotheory._estimate import Estimate
+    from infotheory._estimators.binned import BinnedMutualInformation
     from infotheory._estimators.composed import EntropySum
+    from infotheory._estimators.compressed import CompressedMutualInformation
     from infotheory._estimators.conditional_density import CLUB, DoE, LeaveOneOutBound
     from infotheory._estimators.contrastive import FLO, InfoNCE
     from infotheory._estimators.diffusion import MINDE
@@ -93,6 +100,7 @@ if TYPE_CHECKING:
     from infotheory._estimators.light_bridge import LightSB
     from infotheory._estimators.low_rank_transport import LowRankSinkhorn
     from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
+    from infotheory._estimators.noisy import NoisyMutualInformation
     from infotheory._estimators.semi_discrete import SemiDiscrete
     from infotheory._estimators.sinkhorn_bridge import SinkhornBridge
     from infotheory._estimators.sparse_monge import SparseMonge
@@ -113,6 +121,7 @@ if TYPE_CHECKING:
     from infotheory._estimators.wasserstein_dependency import WassersteinDependency
     from infotheory._functions import conditional_mutual_information, entropy, mutual_information
     from infotheory._inference import confidence_interval, permutation_test
+    from infotheory._information_plane import InformationPlane, InformationPlanePoint
     from infotheory._matrix import MutualInformationMatrix, mutual_information_matrix
     from infotheory._transport import transport
     from infotheory._transport_estimate import TransportEstimate

@@ -24,6 +24,7 @@ RECORDS = {
     "TransportEstimate",
     "MutualInformationMatrix",
     "Jackknife",
+    "InformationPlanePoint",
     "CheckResult",
     "InformationCheck",
 }

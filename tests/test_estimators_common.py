@@ -107,6 +107,13 @@ NETWORKS = {
 # Transport between two samples has a file of its own as well.
 TRANSPORT = {infotheory.SinkhornDivergence, infotheory.WassersteinDivergence}
 
+# Estimators for layers of networks are checked in a file of their own.
+LAYERS = {
+    infotheory.BinnedMutualInformation,
+    infotheory.CompressedMutualInformation,
+    infotheory.NoisyMutualInformation,
+}
+
 
 def laws(estimator: Any) -> dict[str, str | None]:
     if isinstance(estimator, (KSG, MixedKSG)) and estimator.margins is not None:
@@ -166,4 +173,4 @@ def test_every_public_estimator_is_checked():
         # Those have files of their own, with the checks that a target as y allows.
         and not issubclass(value, TransportEstimator)
     }
-    assert public == {type(estimator) for estimator in ESTIMATORS} | NETWORKS | TRANSPORT
+    assert public == {type(estimator) for estimator in ESTIMATORS} | NETWORKS | TRANSPORT | LAYERS

@@ -31,6 +31,8 @@ _COMMON: dict = {
 _MARGINS = [StrOptions({"standardize", "gaussianize"}), None]
 # Draws of the reference law in a bias estimate; its noise is then a fraction of the spread.
 _N_REFERENCE = 16
+# Share of the ceiling beyond which an estimate says so.
+_NEAR = 0.7
 
 
 class _Margins:
@@ -76,6 +78,10 @@ def _constant_notes(*variables: Variable) -> list[str]:
     ]
 
 
+def _ceiling(n: int, n_neighbors: int) -> float:
+    return float(digamma(n) - digamma(n_neighbors))
+
+
 def _duplicate_notes(parts: list[np.ndarray], k: int) -> list[str]:
     _, counts = np.unique(np.hstack(parts), axis=0, return_counts=True)
     share = counts[counts > k].sum() / counts.sum()
@@ -110,6 +116,10 @@ class KSG(MutualInformationEstimator):
         Nats. May be negative.
     pointwise_ : ndarray of shape (n,)
         One value a fitted row, each left out; the mean is the estimate.
+    saturation_limit_ : float
+        The largest value that there can be, :math:`\psi(n) - \psi(k)`.
+    saturated_ : bool
+        Whether the estimate is beyond 0.7 of that.
     notes_ : tuple of str
     n_features_in_ : int
 
@@ -192,8 +202,9 @@ class KSG(MutualInformationEstimator):
         self.mutual_information_ = float(np.mean(self.pointwise_))
         if all(v.kind == "mixed" for v in variables):
             notes += _duplicate_notes(self._parts, self.n_neighbors)
-        ceiling = float(digamma(x.n_samples) - digamma(self.n_neighbors))
-        if not notes and self.mutual_information_ > 0.7 * ceiling:
+        self.saturation_limit_ = ceiling = _ceiling(x.n_samples, self.n_neighbors)
+        self.saturated_ = self.mutual_information_ > _NEAR * ceiling
+        if not notes and self.saturated_:
             notes.append(
                 f"KSG can return at most psi(n) - psi(k) = {ceiling:.2f} nats here, and falls "
                 f"short well before; the truth may be larger."
@@ -279,6 +290,10 @@ class MixedKSG(MutualInformationEstimator):
         Nats. May be negative.
     pointwise_ : ndarray of shape (n,)
         One value a fitted row, each left out; the mean is the estimate.
+    saturation_limit_ : float
+        The largest value that there can be, :math:`\psi(n) - \psi(k)`.
+    saturated_ : bool
+        Whether the estimate is beyond 0.7 of that.
     notes_ : tuple of str
     n_features_in_ : int
 
@@ -363,6 +378,8 @@ class MixedKSG(MutualInformationEstimator):
         if notes:
             self.pointwise_ = np.zeros(x.n_samples)
         self.mutual_information_ = float(np.mean(self.pointwise_))
+        self.saturation_limit_ = _ceiling(x.n_samples, self.n_neighbors)
+        self.saturated_ = self.mutual_information_ > _NEAR * self.saturation_limit_
         notes += self._lonely_notes(self._variables)
         self.notes_ = (*pairing_notes(X, y, condition), *notes)
         return self
