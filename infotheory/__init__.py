@@ -66,6 +66,7 @@ _HOME = {
     "LowRankSinkhorn": "_estimators.low_rank_transport",
     "SemiDiscrete": "_estimators.semi_discrete",
     "SparseMonge": "_estimators.sparse_monge",
+    "SequentialIndependenceTest": "_estimators.sequential",
 }
 _SUBMODULES = ("datasets", "functional", "nn", "plotting", "testing")
 
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
     from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
     from infotheory._estimators.noisy import NoisyMutualInformation
     from infotheory._estimators.semi_discrete import SemiDiscrete
+    from infotheory._estimators.sequential import SequentialIndependenceTest
     from infotheory._estimators.sinkhorn_bridge import SinkhornBridge
     from infotheory._estimators.sparse_monge import SparseMonge
     from infotheory._estimators.transport import Sinkhorn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infotheory.functional._bandwidth import BANDWIDTH_RULES, kernel_bandwidth
+from infotheory.functional._betting import betting_log_wealth
 from infotheory.functional._binning import (
     adaptive_bins,
     binned_symbols,
@@ -132,6 +133,7 @@ from infotheory.functional._gram import (
     gram_row_sums,
 )
 from infotheory.functional._hsic import hsic
+from infotheory.functional._independence_payoffs import independence_payoffs, symmetric_payoffs
 from infotheory.functional._information_bottleneck import (
     InformationBottleneck,
     information_bottleneck,
@@ -315,6 +317,7 @@ __all__ = [
     "alpha_bound",
     "alpha_divergence",
     "approximate_matrix_entropy",
+    "betting_log_wealth",
     "binned_symbols",
     "bound_influence",
     "bound_row_influence",
@@ -395,6 +398,7 @@ __all__ = [
     "hellinger_divergence",
     "holevo_information",
     "hsic",
+    "independence_payoffs",
     "info_nce",
     "information_bottleneck",
     "information_curve",
@@ -478,6 +482,7 @@ __all__ = [
     "spacing_entropy_bias",
     "spread_atoms",
     "subset_mask",
+    "symmetric_payoffs",
     "token_matrix_entropy",
     "total_variation",
     "trace_distance",

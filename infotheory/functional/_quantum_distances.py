@@ -180,7 +180,7 @@ def _sandwiched(rho: Array, sigma: Array, order: float) -> Array:
 
 
 def _overlaps(rho: Array, support: Array, order: float) -> Array:
-    """Whether the divergence is finite: rho within the support, or for orders below 1 not all outside."""
+    """Whether a divergence is finite: rho is within the support, below order 1 a part of it."""
     if order > 1:
         return _covers(rho, support)
     return ~_negligible(trace_product(detached(rho), support), rho.shape[-1])
