@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from array_api_compat import device
+
 from infotheory._xp._namespace import Array, array_namespace, as_float
 from infotheory.functional._matrix_root import detached
 from infotheory.functional._spectrum import check_finite, spectral_entropy
@@ -45,7 +47,9 @@ def normalized_gram(K: Array, name: str = "K") -> Array:
             f"{name} must be symmetric, got entries that differ by {skew:.3g} of "
             f"sqrt(K_ii K_jj) from their mirror images. Pass the Gram matrix of one sample."
         )
-    return cosines / K.shape[-1]
+    n = K.shape[-1]
+    itself = xp.eye(n, dtype=xp.bool, device=device(K))
+    return xp.where(itself, 1.0, cosines) / n
 
 
 def joint_gram(*grams: Array) -> Array:
