@@ -31,14 +31,18 @@ _HOME = {
     "GaussianDivergence": "_estimators.gaussian",
     "NeighborsEntropy": "_estimators.neighbors",
     "NeighborsDivergence": "_estimators.neighbors",
+    "CauchySchwarzDivergence": "_estimators.kernel",
+    "MMD": "_estimators.kernel",
+    "CauchySchwarzMutualInformation": "_estimators.kernel_dependence",
+    "HSIC": "_estimators.kernel_dependence",
     "KSG": "_estimators.ksg",
     "MixedKSG": "_estimators.ksg",
     "EntropySum": "_estimators.composed",
     "InformationPlane": "_information_plane",
-    "CompressedMutualInformation": "_estimators.compressed",
-    "NoisyMutualInformation": "_estimators.noisy",
-    "BinnedMutualInformation": "_estimators.binned",
     "InformationPlanePoint": "_information_plane",
+    "CompressedMutualInformation": "_estimators.compressed",
+    "BinnedMutualInformation": "_estimators.binned",
+    "NoisyMutualInformation": "_estimators.noisy",
     "MINDE": "_estimators.diffusion",
     "InfoSEDD": "_estimators.discrete_diffusion",
     "DiffusionEntropy": "_estimators.diffusion_entropy",
@@ -66,6 +70,12 @@ _HOME = {
     "LowRankSinkhorn": "_estimators.low_rank_transport",
     "SemiDiscrete": "_estimators.semi_discrete",
     "SparseMonge": "_estimators.sparse_monge",
+    "MatrixEntropy": "_estimators.matrix_entropy",
+    "MatrixMutualInformation": "_estimators.matrix_entropy",
+    "VonNeumannEntropy": "_estimators.spectral",
+    "CauchySchwarzBottleneckRegressor": "_estimators.cauchy_schwarz_bottleneck",
+    "VariationalBottleneckClassifier": "_estimators.variational_bottleneck",
+    "VariationalBottleneckRegressor": "_estimators.variational_bottleneck",
     "SequentialIndependenceTest": "_estimators.sequential",
 }
 _SUBMODULES = ("datasets", "functional", "nn", "plotting", "testing")
@@ -77,6 +87,7 @@ if TYPE_CHECKING:
     from infotheory._divergence import divergence
     from infotheory._estimate import Estimate
     from infotheory._estimators.binned import BinnedMutualInformation
+    from infotheory._estimators.cauchy_schwarz_bottleneck import CauchySchwarzBottleneckRegressor
     from infotheory._estimators.composed import EntropySum
     from infotheory._estimators.compressed import CompressedMutualInformation
     from infotheory._estimators.conditional_density import CLUB, DoE, LeaveOneOutBound
@@ -97,15 +108,19 @@ if TYPE_CHECKING:
         GaussianEntropy,
         GaussianMutualInformation,
     )
+    from infotheory._estimators.kernel import MMD, CauchySchwarzDivergence
+    from infotheory._estimators.kernel_dependence import HSIC, CauchySchwarzMutualInformation
     from infotheory._estimators.ksg import KSG, MixedKSG
     from infotheory._estimators.light_bridge import LightSB
     from infotheory._estimators.low_rank_transport import LowRankSinkhorn
+    from infotheory._estimators.matrix_entropy import MatrixEntropy, MatrixMutualInformation
     from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
     from infotheory._estimators.noisy import NoisyMutualInformation
     from infotheory._estimators.semi_discrete import SemiDiscrete
     from infotheory._estimators.sequential import SequentialIndependenceTest
     from infotheory._estimators.sinkhorn_bridge import SinkhornBridge
     from infotheory._estimators.sparse_monge import SparseMonge
+    from infotheory._estimators.spectral import VonNeumannEntropy
     from infotheory._estimators.transport import Sinkhorn
     from infotheory._estimators.transport_divergence import (
         SinkhornDivergence,
@@ -118,6 +133,10 @@ if TYPE_CHECKING:
         TUBA,
         DonskerVaradhan,
         JensenShannonBound,
+    )
+    from infotheory._estimators.variational_bottleneck import (
+        VariationalBottleneckClassifier,
+        VariationalBottleneckRegressor,
     )
     from infotheory._estimators.variational_divergence import VariationalDivergence
     from infotheory._estimators.wasserstein_dependency import WassersteinDependency

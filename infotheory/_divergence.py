@@ -13,7 +13,7 @@ from infotheory._validation import Variable, check_seconds, describe, two_sample
 
 KINDS = (
     *("kl", "reverse-kl", "jeffreys", "js", "chi2", "hellinger"),
-    *("sinkhorn", "wasserstein"),
+    *("sinkhorn", "wasserstein", "cauchy-schwarz", "mmd"),
 )
 
 
@@ -42,8 +42,10 @@ def divergence(
         "kl", "reverse-kl", "jeffreys", "js": KL(P || Q), KL(Q || P), their sum, and Jensen-Shannon
         with equal weights. "chi2", "hellinger": Pearson's chi-squared and the squared Hellinger
         distance, by networks, which need Torch. "sinkhorn": entropic transport of half the squared
-        distance, debiased. "wasserstein": the Wasserstein distance of order 1. All but the first
-        four need real columns.
+        distance, debiased. "wasserstein": the Wasserstein distance of order 1. "cauchy-schwarz",
+        "mmd": the Cauchy-Schwarz divergence of kernel estimates, and the squared maximum mean
+        discrepancy, with the median distance as bandwidth (:class:`CauchySchwarzDivergence` and
+        :class:`MMD` take others). All but the first four need real columns.
     epsilon : float, optional
         Of kind "sinkhorn": strength of the regularisation, in units of the cost; None takes a
         tenth of the spread of the costs.
@@ -51,11 +53,11 @@ def divergence(
         Which columns are symbols; None goes by dtype, as in :func:`entropy`.
     estimator : str or estimator
         "auto", "discrete", "gaussian", "neighbors", "sinkhorn", "wasserstein" (an exact plan; POT
-        for several columns), "variational", "diffusion" (the last two networks), or an instance
-        (whose own ``kind`` counts).
+        for several columns), "cauchy-schwarz", "mmd", "variational", "diffusion" (the last two
+        networks), or an instance (whose own ``kind`` counts).
     base : float, optional
-        Base of the logarithm: None for nats, 2 for bits; None for the last four kinds, which are
-        no logarithms.
+        Base of the logarithm: None for nats, 2 for bits; None for "chi2", "hellinger", "sinkhorn",
+        "wasserstein" and "mmd", which are no logarithms.
     confidence_level : float or None
         Level of the interval; None for the bare number.
     n_permutations : int

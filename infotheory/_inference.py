@@ -30,6 +30,7 @@ from infotheory._resampling import (
     permutations,
     subsamples,
     subsampling_standard_error,
+    values_of_orders,
 )
 from infotheory._surrogates import (
     N_NEIGHBORS,
@@ -425,7 +426,11 @@ def permutation_test(
     if condition is None:
         left, right, observed = X, y, value
         shuffles = permutations(len(X), n_permutations, rng)
-        # Some estimators share work between the orders of the rows of y.
+        # Some estimators do many orders of the rows of y at once, or share work between them.
+        if hasattr(fitted, "_permuted_values"):
+            every = values_of_orders(fitted._permuted_values, shuffles, n_permutations, verbose)
+            p_value = permutation_p_value(float(every[0]), every[1:])
+            return replace(_as_estimate(fitted, len(X)), p_value=p_value)
         if hasattr(fitted, "_permuted"):
             permuted = fitted._permuted()
             observed = permuted(np.arange(len(X)))

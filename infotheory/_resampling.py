@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from joblib import Parallel, delayed
 from sklearn.utils import check_random_state
 
 from infotheory._interrupts import Watch
+
+_ORDERS_AT_ONCE = 256
 
 
 def local_random_state(random_state: Any) -> np.random.RandomState:
@@ -103,6 +106,24 @@ def permutations(
     """Uniform permutations of the rows."""
     for _ in range(n_permutations):
         yield rng.permutation(n_samples)
+
+
+def values_of_orders(
+    values_of: Callable[[np.ndarray], np.ndarray],
+    orders: Iterator[np.ndarray],
+    n_orders: int,
+    verbose: int = 0,
+) -> np.ndarray:
+    """What ``values_of`` gives for rows as they are, first, and in other orders, many at once."""
+    first = next(orders)
+    every = chain([np.arange(len(first)), first], orders)
+    batches = iter(lambda: list(islice(every, _ORDERS_AT_ONCE)), [])
+    if verbose:
+        from tqdm import tqdm
+
+        total = 1 + n_orders // _ORDERS_AT_ONCE
+        batches = tqdm(batches, total=total, desc="permutations", leave=False)
+    return np.concatenate([values_of(np.array(batch)) for batch in batches])
 
 
 def permutation_p_value(observed: float, null: np.ndarray) -> float:

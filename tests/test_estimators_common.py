@@ -11,7 +11,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import infotheory
 from infotheory import (
+    HSIC,
     KSG,
+    MMD,
+    CauchySchwarzDivergence,
+    CauchySchwarzMutualInformation,
     DiscreteDivergence,
     DiscreteEntropy,
     DiscreteMutualInformation,
@@ -56,6 +60,10 @@ ESTIMATORS = [
     NeighborsDivergence(),
     NeighborsDivergence(kind="js"),
     NeighborsDivergence(kind="jeffreys", metric="euclidean"),
+    CauchySchwarzDivergence(),
+    MMD(),
+    CauchySchwarzMutualInformation(),
+    HSIC(),
     EntropySum(GaussianEntropy()),
     EntropySum(DiscreteEntropy(method="miller-madow")),
 ]
@@ -78,6 +86,10 @@ SLOW_ESTIMATORS = [
     KSG(n_neighbors=6, margins="gaussianize"),
     KSG(variant=2),
     MixedKSG(margins="gaussianize", metric="euclidean"),
+    CauchySchwarzDivergence(bandwidth="neighbors"),
+    MMD(bandwidth="silverman", estimator="biased"),
+    CauchySchwarzMutualInformation(normalized=True),
+    HSIC(bandwidth="likelihood", estimator="unbiased", normalized=True),
     MixedKSG(ties="spread", random_state=0),
     NeighborsDivergence(kind="reverse-kl"),
     EntropySum(NeighborsEntropy()),

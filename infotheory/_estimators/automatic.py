@@ -30,6 +30,8 @@ from infotheory._estimators.gaussian import (
     GaussianEntropy,
     GaussianMutualInformation,
 )
+from infotheory._estimators.kernel import MMD, CauchySchwarzDivergence
+from infotheory._estimators.kernel_dependence import CauchySchwarzMutualInformation
 from infotheory._estimators.ksg import KSG, MixedKSG
 from infotheory._estimators.light_bridge import LightSB
 from infotheory._estimators.low_rank_transport import LowRankSinkhorn
@@ -77,6 +79,7 @@ NAMES: dict[str, dict[str, Any]] = {
         "gaussian": GaussianMutualInformation,
         "ksg": KSG,
         "mixed-ksg": MixedKSG,
+        "cauchy-schwarz": CauchySchwarzMutualInformation,
         "donsker-varadhan": DonskerVaradhan,
         "mine": MINE,
         "nwj": NWJ,
@@ -97,6 +100,8 @@ NAMES: dict[str, dict[str, Any]] = {
         "neighbors": NeighborsDivergence,
         "sinkhorn": SinkhornDivergence,
         "wasserstein": WassersteinDivergence,
+        "cauchy-schwarz": CauchySchwarzDivergence,
+        "mmd": MMD,
         "variational": VariationalDivergence,
         "diffusion": DiffusionDivergence,
     },
@@ -418,9 +423,9 @@ def _are_rounded(variables: list[Variable]) -> bool:
 
 def choose_divergence(x: Variable, kind: str) -> tuple[Any, str]:
     """A divergence estimator for the stacked samples, and why."""
-    by_transport = kind in ("sinkhorn", "wasserstein")
+    by_distance = kind in ("sinkhorn", "wasserstein", "cauchy-schwarz", "mmd")
     only_critics = kind in ("chi2", "hellinger")
-    if (only_critics or by_transport) and np.any(x.is_label):
+    if (only_critics or by_distance) and np.any(x.is_label):
         raise ValueError(
             f"kind={kind!r} is built for real columns alone, and P and Q have labels or integers "
             f"({_size(x)}). Pass discrete=False to read integers as numbers, or take kind='js'."
@@ -430,6 +435,10 @@ def choose_divergence(x: Variable, kind: str) -> tuple[Any, str]:
         return SinkhornDivergence(), why
     if kind == "wasserstein":
         return _choose_wasserstein(x)
+    if kind in ("cauchy-schwarz", "mmd"):
+        chosen = NAMES["divergence"][kind]()
+        why = f"it estimates what kind={kind!r} asks for ({_size(x)})."
+        return chosen, f"Chose {type(chosen).__name__}: {why}"
     if only_critics:
         why = f"Chose VariationalDivergence: the only estimator of {kind!r} ({_size(x)})."
         return VariationalDivergence(kind=kind), why
