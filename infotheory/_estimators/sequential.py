@@ -309,10 +309,11 @@ class SequentialIndependenceTest(BaseEstimator):
         if not ready.any():
             self._waiting = x[-size:], y[-size:]
             if len(x) >= size:
-                which = " and ".join(n for n, v in zip("Xy", varied, strict=True) if not v[-1])
+                still = [name for name, v in zip("Xy", varied, strict=True) if not v[-1]]
+                has = "has" if len(still) == 1 else "have"
                 self.notes_ = (
-                    f"{which} has been constant for {size} pairs: a bet needs a variable that "
-                    f"varies, and none was made.",
+                    f"{' and '.join(still)} {has} been constant for {size} pairs: a bet needs "
+                    f"variables that vary, and none was made.",
                 )
             return len(x) - before
         end = int(np.argmax(ready)) + 1
