@@ -147,8 +147,7 @@ def found(
     best = improved(law, first, k, beta, max_iter)
     best = (best[0], path + [v for v in best[1] if v < path[-1]], best[2])
     for _ in range(n_init - 1):
-        n_used = int(rng.integers(1, k + 1))
-        tried = improved(law, rng.integers(n_used, size=len(law.x)), k, beta, max_iter)
+        tried = improved(law, rng.integers(k, size=len(law.x)), k, beta, max_iter)
         if tried[1][-1] < best[1][-1]:
             best = tried
     return best
