@@ -12,8 +12,7 @@ from array_api_compat import device
 
 from infotheory._xp import array_namespace, detached_numpy, xlogy
 from infotheory._xp._namespace import Array
-from infotheory.functional._law_tables import checked_channel
-from infotheory.functional._sinkhorn import check_positive
+from infotheory.functional._law_tables import check_tol, checked_channel
 from infotheory.functional._sinkhorn_implicit import off_graph
 
 _FASTER = 1.5  # the growth of the exponent of updates that go well
@@ -177,7 +176,7 @@ def channel_capacity(
     0.5001 bits with inputs [0.5 0.5]
     """
     channel = checked_channel(channel)
-    check_positive(tol=tol)
+    check_tol(tol)
     cost = _checked_cost(cost, price, channel)
     plain = off_graph(channel)
     worth = _worth(plain, cost, price)

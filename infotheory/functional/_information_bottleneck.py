@@ -15,8 +15,7 @@ from infotheory._xp import array_namespace, detached_numpy, xlogy
 from infotheory._xp._namespace import Array, like_floating
 from infotheory.functional._bottleneck_iterations import Encoders, JointLaw, descend
 from infotheory.functional._deterministic_bottleneck import agglomerated, found
-from infotheory.functional._law_tables import checked_joint
-from infotheory.functional._sinkhorn import check_positive
+from infotheory.functional._law_tables import check_tol, checked_joint
 
 _FUNCTION = 1e-9  # nats of H(Y | X) below which y is a function of x
 _HOTTER = 10.0  # the largest beta of the annealing, in units of the one asked for
@@ -183,7 +182,7 @@ def information_bottleneck(
     joint = checked_joint(pxy)
     beta = checked_beta(beta)
     k = checked_n_clusters(n_clusters, joint)
-    check_positive(tol=tol)
+    check_tol(tol)
     for name, value, least in (
         ("n_init", n_init, 1),
         ("n_annealing", n_annealing, 0),

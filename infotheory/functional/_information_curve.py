@@ -22,8 +22,7 @@ from infotheory.functional._information_bottleneck import (
     settled,
     starts,
 )
-from infotheory.functional._law_tables import checked_joint
-from infotheory.functional._sinkhorn import check_positive
+from infotheory.functional._law_tables import check_tol, checked_joint
 
 # Of one beta: the encoder, the Lagrangian on its way, whether it rests, iterations.
 Found = tuple[np.ndarray, list[float], bool, int]
@@ -146,7 +145,7 @@ def information_curve(
         raise ValueError(f"betas must have one axis and an entry, got shape {given.shape}.")
     values = [checked_beta(float(b)) for b in given]
     k = checked_n_clusters(n_clusters, joint)
-    check_positive(tol=tol)
+    check_tol(tol)
     check_at_least(n_init, "n_init", 1)
     check_at_least(max_iter, "max_iter", 1)
     law, _ = reduced(joint)

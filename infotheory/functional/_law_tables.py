@@ -50,6 +50,15 @@ def checked_channel(channel: Array, name: str = "channel") -> Array:
     return values / array_namespace(values).sum(values, axis=-1, keepdims=True)
 
 
+def check_tol(tol: float) -> None:
+    """Raise unless a tolerance is a positive number."""
+    if not tol > 0:
+        raise ValueError(
+            f"tol must be above 0 nats, got {tol}. Pass a small number such as 1e-9; rounding is "
+            f"of the order of 1e-14."
+        )
+
+
 def _precision(p: Array) -> float:
     """Relative rounding of the dtype that probabilities came in."""
     dtype = detached_numpy(p).dtype
