@@ -192,8 +192,8 @@ class InformationPlane:
         Parameters
         ----------
         X : array-like or tensor of shape (n, ...), or Torch dataset or loader
-            Rows as the module takes them; floats are brought to its dtype and device. A dataset
-            or loader gives pairs (x, y), and is gone through once.
+            Rows as the module takes them; floats are brought to its dtype and device. A dataset,
+            loader or other iterable gives pairs (x, y) of batches, and is gone through once.
         y : array-like of shape (n,) or (n, e), optional
             Labels; without them I(T; Y) is nan.
         epoch : int or float, optional
@@ -214,12 +214,13 @@ class InformationPlane:
             epoch = 1 + self.points_[-1].epoch if self.points_ else 0
         if not np.isscalar(epoch) or not np.isreal(epoch) or not math.isfinite(epoch):
             raise ValueError(f"epoch must be a finite number, got {epoch!r}. Leave it None.")
-        if is_dataset(X) and y is not None:
+        loaded = _is_loader(X)
+        if loaded and y is not None:
             raise ValueError(
                 f"y must be None where X is a {type(X).__name__}, which has its own. Pass arrays "
                 f"X and y, or the loader alone."
             )
-        source = None if is_dataset(X) else _flat(X, "X")
+        source = None if loaded else _flat(X, "X")
         labels = None if y is None else describe(y, "y")
         if source is not None and labels is not None:
             check_same_length(source, labels)
@@ -270,7 +271,7 @@ class InformationPlane:
         """Activations, and the rows of X and y where these come from a loader."""
         from infotheory._activations import collect
 
-        loaded = is_dataset(X)
+        loaded = _is_loader(X)
         batches = self._loaded(X) if loaded else self._batches(X)
         found, seen = collect(
             self.module, self._layers, batches, self._seed, is_default=self._is_default
@@ -291,15 +292,16 @@ class InformationPlane:
 
     def _loaded(self, data: Any) -> Iterator[tuple[Any, ...]]:
         from torch import Tensor
-        from torch.utils.data import DataLoader
+        from torch.utils.data import DataLoader, Dataset
 
-        loader = data if isinstance(data, DataLoader) else DataLoader(data, self.batch_size)
+        loader = DataLoader(data, self.batch_size) if isinstance(data, Dataset) else data
         for batch in loader:
             parts = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
             if len(parts) > 2 or not all(isinstance(part, Tensor) for part in parts):
                 raise ValueError(
-                    f"X must give x or pairs (x, y) of tensors, got {len(parts)} part(s) of types "
-                    f"{', '.join(type(part).__name__ for part in parts)}. Pass arrays X and y."
+                    f"X must give batches x or pairs (x, y) of tensors, got {len(parts)} part(s) "
+                    f"of types {', '.join(type(part).__name__ for part in parts)}. Pass arrays X "
+                    f"and y."
                 )
             yield parts
 
@@ -331,11 +333,23 @@ class InformationPlane:
         )
 
 
+def _is_loader(X: Any) -> bool:
+    """Whether rows come in batches: a dataset, a loader, or another iterable that is no array."""
+    in_memory = hasattr(X, "shape") or isinstance(X, (list, tuple, str))
+    return is_dataset(X) or (hasattr(X, "__iter__") and not in_memory)
+
+
 def _flat(X: Any, name: str) -> Variable:
     """The rows as a table, one row a sample."""
     if is_frame(X):
         return describe(X, name)
-    rows = detached_numpy(X) if hasattr(X, "shape") else np.asarray(X)
+    try:
+        rows = detached_numpy(X) if hasattr(X, "shape") else np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must be a table of equal rows, got a {type(X).__name__} that is none. Pass "
+            f"arrays X and y, or a loader of pairs (x, y)."
+        ) from error
     if rows.ndim > 2:
         rows = rows.reshape(len(rows), -1)
     return describe(rows, name, allow_1d=False)

@@ -145,7 +145,8 @@ def log_kernel_means(points: Array, centres: Array, rates: Sequence[float] = (1.
             def work(some: Array, every: Array) -> Any:
                 return checkpoint(block, some, every, use_reentrant=False, preserve_rng_state=False)
 
-    parts = [work(points[..., s : s + size, :], centres) for s in range(0, n, size)]
+    starts = range(0, n, size)
+    parts = [work(points[..., s : min(s + size, n), :], centres) for s in starts]
     return [xp.concat([part[k] for part in parts], axis=-1) for k in range(len(rates))]
 
 
