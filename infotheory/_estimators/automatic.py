@@ -35,10 +35,12 @@ from infotheory._estimators.kernel_dependence import CauchySchwarzMutualInformat
 from infotheory._estimators.ksg import KSG, MixedKSG
 from infotheory._estimators.light_bridge import LightSB
 from infotheory._estimators.low_rank_transport import LowRankSinkhorn
+from infotheory._estimators.matrix_entropy import MatrixEntropy, MatrixMutualInformation
 from infotheory._estimators.neighbors import NeighborsDivergence, NeighborsEntropy
 from infotheory._estimators.semi_discrete import SemiDiscrete
 from infotheory._estimators.sinkhorn_bridge import SinkhornBridge
 from infotheory._estimators.sparse_monge import SparseMonge
+from infotheory._estimators.spectral import VonNeumannEntropy
 from infotheory._estimators.transport import Sinkhorn
 from infotheory._estimators.transport_divergence import SinkhornDivergence, WassersteinDivergence
 from infotheory._estimators.variational import (
@@ -73,6 +75,8 @@ NAMES: dict[str, dict[str, Any]] = {
         "gaussian": GaussianEntropy,
         "neighbors": NeighborsEntropy,
         "diffusion": DiffusionEntropy,
+        "matrix": MatrixEntropy,
+        "von-neumann": VonNeumannEntropy,
     },
     "mutual_information": {
         "discrete": DiscreteMutualInformation,
@@ -93,6 +97,7 @@ NAMES: dict[str, dict[str, Any]] = {
         "doe": DoE,
         "club": CLUB,
         "leave-one-out": LeaveOneOutBound,
+        "matrix": MatrixMutualInformation,
     },
     "divergence": {
         "discrete": DiscreteDivergence,

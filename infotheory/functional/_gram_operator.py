@@ -6,7 +6,7 @@ import numpy as np
 
 from infotheory.functional._gram import gaussian_gram
 
-_BLOCK = 2**22  # entries held at once
+_BLOCK = 2**20  # entries held at once
 
 
 class GramMatrix:
@@ -19,31 +19,39 @@ class GramMatrix:
         self._gram = gram
         self.n = gram.shape[0]
         diagonal = np.diagonal(gram)
-        if not np.all(np.isfinite(diagonal)) or not np.all(diagonal > 0):
+        _finite(diagonal)
+        if not np.all(diagonal > 0):
             raise ValueError(
                 f"K must be positive semi-definite with a positive diagonal, got a diagonal entry "
-                f"of {np.min(diagonal):.3g}. Use a kernel with k(x, x) > 0 and finite rows."
+                f"of {np.min(diagonal):.3g}. Use a kernel with k(x, x) > 0."
             )
         self._root = 1 / np.sqrt(diagonal)
 
     def columns(self, chosen: np.ndarray) -> np.ndarray:
         """Columns of A, (n, b)."""
         scale = self._root[:, None] * (self._root[chosen] / self.n)
-        return np.asarray(self._gram[:, chosen], dtype=np.float64) * scale
+        return _finite(np.asarray(self._gram[:, chosen], dtype=np.float64) * scale)
 
     def product(self, vectors: np.ndarray) -> np.ndarray:
         """A times vectors, (n, s)."""
         root = self._root[:, None]
-        return root * np.asarray(self._gram @ (root * vectors), dtype=np.float64) / self.n
+        found = np.asarray(self._gram @ (root * vectors), dtype=np.float64)
+        return _finite(root * found / self.n)
 
     def bound(self) -> float:
         """At least the largest eigenvalue: the largest sum of sizes in a row, 1 at most."""
         step = max(1, _BLOCK // self.n)
         largest = 0.0
         for start in range(0, self.n, step):
-            sums = np.abs(self._gram[start : start + step]) @ self._root
+            sums = _finite(np.abs(self._gram[start : start + step]) @ self._root)
             largest = max(largest, float(np.max(sums * self._root[start : start + step])))
         return min(1.0, largest / self.n)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    if not np.all(np.isfinite(values)):
+        raise ValueError("K must be finite, got missing or infinite values. Remove those rows.")
+    return values
 
 
 class GaussianGram:

@@ -26,13 +26,19 @@ class QuadraticForms(NamedTuple):
 
 
 def lanczos_forms(
-    product: Product, vectors: np.ndarray, function: Function, degree: int, tol: float
+    product: Product,
+    vectors: np.ndarray,
+    function: Function,
+    degree: int,
+    tol: float,
+    least_degree: int = 1,
 ) -> QuadraticForms:
     """By Gauss quadrature and Gauss-Radau quadrature with a node at 0, of each vector alone.
 
-    For functions whose derivatives of high order alternate in sign on the positive half line, as
-    x ln x and the powers of x, the two enclose the value; the mean of both is returned and half
-    their distance is the gap. Steps are taken until the mean gap is below `tol`.
+    Where derivatives of the orders 2 m and above alternate in sign on the positive half line, as
+    those of x ln x do for m = 1 and those of x^a for m > a / 2, the two rules of m steps enclose
+    the value; the mean of both is returned and half their distance is the gap. From
+    `least_degree` steps on, no more are taken once the mean gap is below `tol`.
     """
     s = vectors.shape[1]
     squares = np.sum(vectors * vectors, axis=0)
@@ -54,7 +60,7 @@ def lanczos_forms(
             gauss, radau = _rules(diagonals[: step + 1], offs[: step + 1], function)
             values = squares * (gauss + radau) / 2
             gap = float(np.mean(squares * np.abs(gauss - radau)) / 2)
-            if gap <= tol or last or not np.any(beta):
+            if last or not np.any(beta) or (gap <= tol and step + 1 >= least_degree):
                 break
     return QuadraticForms(values, squares * diagonals[0], gap, s * (step + 1))
 
