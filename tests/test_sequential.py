@@ -330,7 +330,7 @@ def test_pickled_in_mid_stream_copied_and_cloned() -> None:
         )
     new = clone(whole)
     assert new.get_params() == whole.get_params()
-    assert not hasattr(new, "n_pairs_")
+    assert (new.n_pairs_, new.rejected_, new.p_value_, new.wealth_) == (0, False, 1.0, 1.0)
 
 
 def test_scalars_columns_and_tables() -> None:
@@ -444,14 +444,14 @@ def test_an_interrupt_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def interrupted(*args: Any) -> Any:
         calls.append(args)
-        if len(calls) == 7:
+        if len(calls) == 2:
             raise KeyboardInterrupt
-        return log_wealth_of(*args)
+        return after_payoffs(*args)
 
     from infotheory._estimators import sequential
 
-    log_wealth_of = sequential.log_wealth_of
-    monkeypatch.setattr(sequential, "log_wealth_of", interrupted)
+    after_payoffs = sequential.after_payoffs
+    monkeypatch.setattr(sequential, "after_payoffs", interrupted)
     with pytest.raises(KeyboardInterrupt):
         test.update(x[50:], y[50:])
     assert state_of(test) == before
@@ -479,7 +479,16 @@ def test_wrong_parameters(words: dict[str, Any], message: str) -> None:
     for call in (test.fit, test.update):
         with pytest.raises(ValueError, match=message):
             call(x, y)
-    assert not hasattr(test, "n_pairs_")
+    assert set(vars(test)) == set(test.get_params())
+
+
+def test_rules_stay_as_they_were() -> None:
+    x, y = some_stream(40)
+    test = SequentialIndependenceTest().update(x, y).set_params(alpha=0.5)
+    with pytest.raises(ValueError, match="alpha must stay as it was"):
+        test.update(x, y)
+    assert test.fit(x, y).n_pairs_ > 0
+    assert test.set_params(alpha=0.5).update(x, y) is test
 
 
 def test_wrong_strategy_in_the_function() -> None:

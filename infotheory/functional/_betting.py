@@ -19,6 +19,7 @@ BettingStrategy = Literal["mixture", "ons", "agrapa"]
 
 _GRID = tuple(i / 20 for i in range(1, 20))
 _LARGEST = 0.5  # bets of the strategies that learn stay this far from ruin
+_BLOCK = 64  # payoffs that the mixture takes at once
 _ONS_STEP = 2.0 / (2.0 - math.log(3.0))
 
 
@@ -49,12 +50,27 @@ def new_bettor(strategy: BettingStrategy, payoff: Array) -> Bettor:
     )
 
 
-def after_payoff(strategy: BettingStrategy, bettor: Bettor, payoff: Array) -> Bettor:
-    """The bettor once the payoff of the bet is known."""
+def after_payoffs(
+    strategy: BettingStrategy, bettor: Bettor, payoffs: Array
+) -> tuple[Array, Bettor]:
+    """Logarithm of the wealth after each payoff along the last axis, and the bettor at the end."""
+    xp = array_namespace(payoffs)
+    if strategy == "mixture":
+        gains = xp.log1p(bettor.bet[..., None, :] * payoffs[..., None])
+        each = bettor.log_wealth[..., None, :] + xp.cumulative_sum(gains, axis=-2)
+        # The mean wealth of all.
+        path = logsumexp(each, axis=-1) - math.log(len(_GRID))
+        return path, bettor._replace(log_wealth=each[..., -1, :])
+    wealth = []
+    for t in range(payoffs.shape[-1]):
+        bettor = _after_payoff(strategy, bettor, payoffs[..., t])
+        wealth.append(bettor.log_wealth)
+    return xp.stack(wealth, axis=-1), bettor
+
+
+def _after_payoff(strategy: BettingStrategy, bettor: Bettor, payoff: Array) -> Bettor:
     xp = array_namespace(payoff)
     bet, first, second, log_wealth = bettor
-    if strategy == "mixture":
-        return bettor._replace(log_wealth=log_wealth + xp.log1p(bet * payoff[..., None]))
     log_wealth = log_wealth + xp.log1p(bet * payoff)
     if strategy == "ons":
         slope = payoff / (1.0 + bet * payoff)
@@ -64,13 +80,6 @@ def after_payoff(strategy: BettingStrategy, bettor: Bettor, payoff: Array) -> Be
         first, second = first + payoff, second + payoff**2
         wanted = first / second
     return Bettor(xp.clip(wanted, 0.0, _LARGEST), first, second, log_wealth)
-
-
-def log_wealth_of(strategy: BettingStrategy, bettor: Bettor) -> Array:
-    """Logarithm of the wealth: of the mixture, the mean wealth of its bettors."""
-    if strategy == "mixture":
-        return logsumexp(bettor.log_wealth, axis=-1) - math.log(len(_GRID))
-    return bettor.log_wealth
 
 
 def betting_log_wealth(payoffs: Array, strategy: BettingStrategy = "mixture") -> Array:
@@ -116,7 +125,8 @@ def betting_log_wealth(payoffs: Array, strategy: BettingStrategy = "mixture") ->
     xp = array_namespace(payoffs)
     bettor = new_bettor(strategy, payoffs[..., 0])
     path = []
-    for t in range(payoffs.shape[-1]):
-        bettor = after_payoff(strategy, bettor, payoffs[..., t])
-        path.append(log_wealth_of(strategy, bettor))
-    return xp.stack(path, axis=-1)
+    m = payoffs.shape[-1]
+    for t in range(0, m, _BLOCK):
+        wealth, bettor = after_payoffs(strategy, bettor, payoffs[..., t : min(t + _BLOCK, m)])
+        path.append(wealth)
+    return xp.concat(path, axis=-1)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from array_api_compat import device
+
 from infotheory._xp._namespace import Array, array_namespace
 from infotheory.functional._gram import gaussian_gram
 
@@ -50,50 +52,55 @@ def new_witness(X: Array, Y: Array, bandwidth_x: Bandwidth, bandwidth_y: Bandwid
 
 def bets_on_rows(
     witness: Witness, X: Array, Y: Array, bandwidth_x: Bandwidth, bandwidth_y: Bandwidth
-) -> tuple[list[Array], list[Witness]]:
-    """Payoff of each two new rows, and the witness after them: an even number of rows, O(n) each.
+) -> tuple[Array, Witness]:
+    """Payoff of each two of m new rows, (..., m / 2), and the witness after them; m is even.
 
-    All kernel values are computed at once: pass few rows at a time.
+    O(m n) in time and memory: pass few rows at a time.
     """
     xp = array_namespace(X, Y)
     n = witness.x.shape[-2]
     xs, ys = xp.concat([witness.x, X], axis=-2), xp.concat([witness.y, Y], axis=-2)
-    K, L = _kernel(X, xs, bandwidth_x), _kernel(Y, ys, bandwidth_y)
-    payoffs, witnesses = [], []
-    for j in range(0, X.shape[-2], 2):
-        past = n + j
-        a, b = (K[..., j, :past], L[..., j, :past]), (K[..., j + 1, :past], L[..., j + 1, :past])
-        payoffs.append(_payoff(witness, a, b))
-        kernels = K[..., j + 1, past], L[..., j + 1, past]
-        x_sums = _extended(witness.x_sums, a[0], b[0], kernels[0])
-        y_sums = _extended(witness.y_sums, a[1], b[1], kernels[1])
-        cross = xp.sum(a[0] * a[1] + b[0] * b[1], axis=-1) + kernels[0] * kernels[1]
-        trace = witness.trace + 2.0 * cross + 2.0
-        seen = past + 2
-        witness = Witness(xs[..., :seen, :], ys[..., :seen, :], x_sums, y_sums, trace)
-        witnesses.append(witness)
-    return payoffs, witnesses
+    x = _BlockSums(witness.x_sums, _kernel(X, xs, bandwidth_x))
+    y = _BlockSums(witness.y_sums, _kernel(Y, ys, bandwidth_y))
+    # Before each bet: how many rows there are, and which.
+    bets = xp.arange(X.shape[-2] // 2, device=device(X))
+    seen = bets[:, None] * 2 + n > xp.arange(xs.shape[-2], device=device(X))
+    count = xp.astype(bets * 2 + n, X.dtype)
 
+    def total(values: Array) -> Array:
+        return xp.sum(xp.where(seen, values, 0.0), axis=-1)
 
-def _extended(sums: Array, a: Array, b: Array, of_both: Array) -> Array:
-    """Row sums of a Gram matrix with two rows more; its diagonal is 1."""
-    xp = array_namespace(sums)
-    new = [xp.sum(row, axis=-1) + of_both + 1.0 for row in (a, b)]
-    return xp.concat([sums + a + b, xp.stack(new, axis=-1)], axis=-1)
-
-
-def _payoff(witness: Witness, a: tuple[Array, Array], b: tuple[Array, Array]) -> Array:
-    xp = array_namespace(witness.trace)
-    n = witness.x_sums.shape[-1]
-    k, l = a[0] - b[0], a[1] - b[1]  # noqa: E741
-    covariance = xp.mean(k * l, axis=-1) - xp.mean(k, axis=-1) * xp.mean(l, axis=-1)
-    means_x, means_y = witness.x_sums / n, witness.y_sums / n
-    hsic = witness.trace / n**2 + xp.mean(means_x, axis=-1) * xp.mean(means_y, axis=-1)
-    hsic = hsic - 2.0 * xp.mean(means_x * means_y, axis=-1)
+    k, l = x.first - x.second, y.first - y.second  # noqa: E741
+    covariance = total(k * l) / count - total(k) / count * total(l) / count
+    gains = 2.0 * total(x.first * y.first + x.second * y.second)
+    # Their own two rows, and the diagonal.
+    gains = gains + 2.0 * x.between * y.between + 2.0
+    trace = witness.trace[..., None] + xp.cumulative_sum(gains, axis=-1)
+    x_sums, y_sums = x.before(), y.before()
+    hsic = (trace - gains) / count**2 + total(x_sums) / count**2 * total(y_sums) / count**2
+    hsic = hsic - 2.0 * total(x_sums * y_sums) / count**3
     some = hsic > _NO_WITNESS
     norm = xp.sqrt(xp.where(some, hsic, 1.0))
     # Cauchy and Schwarz keep it between -1 and 1, but for rounding.
-    return xp.where(some, xp.clip(0.5 * covariance / norm, -1.0, 1.0), 0.0)
+    payoffs = xp.where(some, xp.clip(0.5 * covariance / norm, -1.0, 1.0), 0.0)
+    return payoffs, Witness(xs, ys, x.sums[..., -1, :], y.sums[..., -1, :], trace[..., -1])
+
+
+class _BlockSums:
+    """Kernel values of new rows by pairs, and row sums of the Gram matrix after each pair."""
+
+    def __init__(self, sums: Array, kernel: Array):
+        xp = array_namespace(kernel)
+        n, m = sums.shape[-1], kernel.shape[-2]
+        self.first, self.second = kernel[..., 0::2, :], kernel[..., 1::2, :]
+        self.between = xp.stack([kernel[..., i, n + i + 1] for i in range(0, m, 2)], axis=-1)
+        # New rows have met the old ones; those of the block come by pairs, for old and new alike.
+        self._old = xp.concat([sums, xp.sum(kernel[..., :n], axis=-1)], axis=-1)[..., None, :]
+        self.sums = self._old + xp.cumulative_sum(self.first + self.second, axis=-2)
+
+    def before(self) -> Array:
+        xp = array_namespace(self.sums)
+        return xp.concat([self._old, self.sums[..., :-1, :]], axis=-2)
 
 
 def independence_payoffs(
@@ -148,13 +155,12 @@ def independence_payoffs(
     stop = start + 2 * ((X.shape[-2] - start) // 2)
     widths = bandwidth_x, bandwidth_y
     witness = new_witness(X[..., :start, :], Y[..., :start, :], *widths)
-    payoffs: list[Array] = []
+    payoffs = []
     for i in range(start, stop, _BLOCK):
         end = min(i + _BLOCK, stop)
-        found, after = bets_on_rows(witness, X[..., i:end, :], Y[..., i:end, :], *widths)
-        witness = after[-1]
-        payoffs += found
-    return xp.stack(payoffs, axis=-1)
+        found, witness = bets_on_rows(witness, X[..., i:end, :], Y[..., i:end, :], *widths)
+        payoffs.append(found)
+    return xp.concat(payoffs, axis=-1)
 
 
 def symmetric_payoffs(payoffs: Array) -> Array:
