@@ -125,8 +125,9 @@ class CompressedMutualInformation(MutualInformationEstimator):
 
     @property
     def _information_laws(self) -> dict[str, str | None]:
-        """Those of the estimator: a table of one column stays as it is."""
-        return dict(getattr(last_step(self.estimator), "_information_laws", {}))
+        """Those of the estimator, but that of two blocks one may be dropped."""
+        laws = getattr(last_step(self.estimator), "_information_laws", None)
+        return {**(laws or {}), "additivity": None}
 
     def fit(self, X: Any, y: Any, *, condition: Any = None) -> CompressedMutualInformation:
         """Compress each side, and fit a clone of the estimator.
