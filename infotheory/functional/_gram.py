@@ -226,15 +226,16 @@ def _by_blocks(function: Callable[..., Array], X: Array, Y: Array, axis: int = -
     """The function of some rows of X and all of Y, joined along an axis of its answers."""
     xp = array_namespace(X, Y)
     step = max(1, _BLOCK // max(1, math.prod(X.shape[:-2]) * Y.shape[-2]))
-    starts = range(0, X.shape[-2], step)
-    if len(starts) > 1 and (_needs_gradient(X) or _needs_gradient(Y)):
+    n = X.shape[-2]
+    blocks = [X[..., i : min(i + step, n), :] for i in range(0, n, step)]
+    if len(blocks) > 1 and (_needs_gradient(X) or _needs_gradient(Y)):
         from torch.utils.checkpoint import checkpoint
 
-        parts = [
-            checkpoint(function, X[..., i : i + step, :], Y, use_reentrant=False) for i in starts
-        ]
+        # Nothing is drawn, so there is no random state to keep.
+        words: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}
+        parts: list[Any] = [checkpoint(function, block, Y, **words) for block in blocks]
     else:
-        parts = [function(X[..., i : i + step, :], Y) for i in starts]
+        parts = [function(block, Y) for block in blocks]
     return parts[0] if len(parts) == 1 else xp.concat(parts, axis=axis)
 
 
