@@ -23,6 +23,8 @@ from infotheory import (
     GaussianDivergence,
     GaussianEntropy,
     GaussianMutualInformation,
+    MatrixEntropy,
+    MatrixMutualInformation,
     MixedKSG,
     NeighborsDivergence,
     NeighborsEntropy,
@@ -64,6 +66,8 @@ ESTIMATORS = [
     MMD(),
     CauchySchwarzMutualInformation(),
     HSIC(),
+    MatrixEntropy(),
+    MatrixMutualInformation(alpha=2),
     EntropySum(GaussianEntropy()),
     EntropySum(DiscreteEntropy(method="miller-madow")),
 ]
@@ -93,11 +97,15 @@ SLOW_ESTIMATORS = [
     MixedKSG(ties="spread", random_state=0),
     NeighborsDivergence(kind="reverse-kl"),
     EntropySum(NeighborsEntropy()),
+    MatrixEntropy(alpha=2, bandwidth=1.0),
+    MatrixEntropy(method="auto"),
+    MatrixMutualInformation(),
 ]
 
 # Estimators with networks are checked, small and with few steps, in files of their own.
 NETWORKS = {
     infotheory.CLUB,
+    infotheory.CauchySchwarzBottleneckRegressor,
     infotheory.DiffusionDivergence,
     infotheory.DiffusionEntropy,
     infotheory.DoE,
@@ -112,6 +120,8 @@ NETWORKS = {
     infotheory.NWJ,
     infotheory.SMILE,
     infotheory.TUBA,
+    infotheory.VariationalBottleneckClassifier,
+    infotheory.VariationalBottleneckRegressor,
     infotheory.VariationalDivergence,
     infotheory.WassersteinDependency,
 }
@@ -125,6 +135,9 @@ LAYERS = {
     infotheory.CompressedMutualInformation,
     infotheory.NoisyMutualInformation,
 }
+
+# One column of numbers has one direction: several are made of it in a file of its own.
+SPECTRAL = {infotheory.VonNeumannEntropy}
 
 # It tests a stream and estimates nothing: scikit-learn's checks of it stand with its own tests.
 STREAMS = {infotheory.SequentialIndependenceTest}
@@ -188,5 +201,5 @@ def test_every_public_estimator_is_checked():
         # Those have files of their own, with the checks that a target as y allows.
         and not issubclass(value, TransportEstimator)
     }
-    elsewhere = NETWORKS | STREAMS | TRANSPORT | LAYERS
+    elsewhere = NETWORKS | SPECTRAL | STREAMS | TRANSPORT | LAYERS
     assert public == {type(estimator) for estimator in ESTIMATORS} | elsewhere

@@ -1,0 +1,236 @@
+"""Regressors and classifiers with a bottleneck: parameters, rows, training, representation."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from infotheory._base import _Shape
+from infotheory._interrupts import all_or_nothing
+from infotheory._neural import import_torch
+from infotheory._resampling import local_random_state
+from infotheory._validation import Variable, check_same_length, describe, pairing_notes
+
+_FEWEST_HELD_OUT = 2
+_FEW_ROWS = 10  # below which all rows train and select
+_NOISES = 8  # draws of the code in comparisons between states of training
+
+
+class BottleneckNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Shape):
+    """A network whose representation of x is charged for: subclasses say what it is."""
+
+    _parameter_constraints: dict = {
+        "beta": [Interval(Real, 0, None, closed="left")],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions({"relu", "silu", "gelu", "tanh"})],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_seconds": [Interval(Real, 0, None, closed="neither"), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "device": "no_validation",  # a name or a device of Torch: choose_device looks
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+    @all_or_nothing
+    def fit(self, X: Any, y: Any) -> BottleneckNetwork:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Numbers; columns are standardised inside.
+        y : array-like of shape (n,) or (n, e)
+            The target; labels, of shape (n,), for a classifier.
+
+        Returns
+        -------
+        BottleneckNetwork
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its rule, or X or y has missing or infinite values.
+        ImportError
+            Without torch.
+        RuntimeError
+            If the loss becomes infinite or missing.
+        """
+        import_torch(type(self).__name__)
+        from infotheory._networks import layer_sizes
+        from infotheory._training import Plan, choose_device, local_seed, train
+
+        notes = pairing_notes(X, y)
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        x = self._check_X(X)
+        targets = self._checked_target(y, x)
+        layers, device = layer_sizes(self.hidden_layer_sizes), choose_device(self.device)
+        rng = np.random.default_rng(local_random_state(self.random_state).randint(2**31 - 1))
+        values = x.values
+        self._centre, self._scale = _moments(values)
+        rows = (values - self._centre) / self._scale
+        training, held_out = self._split(targets, rng, notes)
+        plan = Plan(
+            max_iter=self.max_iter,
+            batch_size=self.batch_size,
+            learning_rate_init=self.learning_rate_init,
+            n_iter_no_change=self.n_iter_no_change if self.early_stopping else self.max_iter,
+            tol=self.tol,
+            max_seconds=self.max_seconds,
+            check_every=max(1, min(50, self.max_iter // 4)),
+            verbose=int(self.verbose),
+            label=type(self).__name__,
+            device=self.device,
+        )
+        import torch
+
+        from infotheory._bottleneck_networks import OneMember, fixed_noise
+
+        with local_seed(int(rng.integers(2**31 - 1))):
+            network = self._new_network(rows[training], targets[training], layers)
+            stack = OneMember(network.to(device))
+            x_all = torch.from_numpy(rows.astype(np.float32)).to(device)
+            y_all = _target_tensor(targets).to(device)
+            x_out, y_out = x_all[held_out], y_all[held_out]
+            noise = torch.from_numpy(fixed_noise(_NOISES, self.n_components)).to(x_all)
+            history = train(
+                stack,
+                lambda batch: stack(x_all[batch[0]], y_all[batch[0]]),
+                lambda: stack.held_out_loss(x_out, y_out, noise),
+                [training],
+                plan,
+                rng,
+            )
+            self._network = stack.member().double()
+        self.loss_curve_, self.n_iter_ = history.loss_curve, history.n_iter
+        self.validation_scores_ = [-float(np.mean(values)) for values in history.validation]
+        self._n_features_out = self.n_components
+        notes += history.notes()
+        self._measure(rows[held_out], notes)
+        self.notes_ = tuple(notes)
+        return self
+
+    def _checked_target(self, y: Any, x: Variable) -> np.ndarray:
+        """The target as numbers (n, e) of mean 0 and variance 1, or as codes (n,)."""
+        raise NotImplementedError
+
+    def _new_network(self, x: np.ndarray, y: np.ndarray, layers: tuple[int, ...]) -> Any:
+        """The network before training, in float32; rows are those that train it."""
+        raise NotImplementedError
+
+    def _measure(self, held_out: np.ndarray, notes: list[str]) -> None:
+        """Leave what the representation has of x."""
+        raise NotImplementedError
+
+    def _split(
+        self, targets: np.ndarray, rng: np.random.Generator, notes: list[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows that train, and rows that select: the same ones without early stopping."""
+        n = len(targets)
+        order = rng.permutation(n)
+        if not self.early_stopping or n < _FEW_ROWS:
+            if self.early_stopping:
+                notes.append(
+                    f"With n = {n} rows none are held out: the state of training that is kept is "
+                    f"that of the lowest loss on the rows it was trained on."
+                )
+            return order, order
+        if targets.ndim == 1:
+            # One row of each class trains: a class that is never seen cannot be learnt.
+            first = np.unique(targets[order], return_index=True)[1]
+            order = np.concatenate([order[first], np.delete(order, first)])
+        size = max(_FEWEST_HELD_OUT, math.ceil(self.validation_fraction * n))
+        size = min(size, n - _FEWEST_HELD_OUT)
+        return order[:-size], order[-size:]
+
+    def _standardised(self, X: Any) -> np.ndarray:
+        """New rows in the units of the network."""
+        check_is_fitted(self)
+        return (self._check_X(X, reset=False).values - self._centre) / self._scale
+
+    def _through(self, method: str, X: Any) -> np.ndarray:
+        from infotheory._bottleneck_networks import by_blocks
+
+        rows = self._standardised(X)
+        return by_blocks(getattr(self._network, method), rows, self._network)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """The representation t of each row; of a noisy one its mean.
+
+        Parameters
+        ----------
+        X : array-like of shape (l, d)
+
+        Returns
+        -------
+        ndarray of shape (l, n_components)
+        """
+        return self._through("represent", X)
+
+
+class RegressionTarget:
+    """The part of a regressor that knows its target: numbers, of one column or more."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # pyright: ignore[reportAttributeAccessIssue]
+        tags.target_tags.multi_output = True
+        tags.target_tags.two_d_labels = True
+        return tags
+
+    def _checked_target(self, y: Any, x: Variable) -> np.ndarray:
+        target = describe(y, "y", discrete=False, min_samples=1)
+        check_same_length(x, target)
+        values = target.values
+        self._n_axes = y.ndim if hasattr(y, "ndim") else np.asarray(y).ndim
+        self._centre_y, self._scale_y = _moments(values)
+        return (values - self._centre_y) / self._scale_y
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The mean of y given each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (l, d)
+
+        Returns
+        -------
+        ndarray of shape (l,) or (l, e)
+            As y was in ``fit``.
+        """
+        told = self._through("predict", X) * self._scale_y + self._centre_y
+        return told[:, 0] if self._n_axes == 1 else told
+
+
+def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column, 1 where it does not vary."""
+    centre = values.mean(axis=0)
+    scale = values.std(axis=0)
+    some = scale > 1e-12 * np.maximum(np.abs(values).max(axis=0), 1e-300)
+    return centre, np.where(some, scale, 1.0)
+
+
+def _target_tensor(targets: np.ndarray) -> Any:
+    import torch
+
+    return torch.from_numpy(targets if targets.ndim == 1 else targets.astype(np.float32))
