@@ -95,6 +95,7 @@ html_sidebars = {
         "choosing",
         "uncertainty",
         "neural",
+        "losses",
         "transport",
         "extending",
         "benchmarks",

@@ -22,8 +22,9 @@ class CauchySchwarzBottleneck(nn.Module):
     bandwidth : float or str, default=1.0
         Width of the Gaussian kernel :math:`e^{-r^2 / 2 \sigma^2}` of the input: a number, or a
         rule of :func:`~infotheory.functional.kernel_bandwidth`, applied to each batch and taken as
-        constant. 1 suits a few standardised columns; with many of them, whose distances are large,
-        take ``"median"``.
+        constant. Targets and predictions are compared at inputs within this width of each other:
+        a wide one sees whether their laws agree and not whether they belong together (with the
+        median of all distances a network does not learn), a narrow one each row for itself.
     bandwidth_y : float or str, default=1.0
         That of the targets and predictions; a rule is applied to the targets.
     bandwidth_code : float or str, default=1.0
@@ -43,13 +44,13 @@ class CauchySchwarzBottleneck(nn.Module):
     -----
     ``forward(x, code, y, prediction)`` is a scalar to minimise: the conditional Cauchy-Schwarz
     divergence of y and its prediction given x, in nats, and `beta` times the Cauchy-Schwarz mutual
-    information of x and the code over the root of that of each with itself, a share between 0 and
-    1. The parts are ``divergence(x, y, prediction)`` and ``information(x, code)``; the code may be
-    deterministic. The divergence is 0 for perfect predictions, and below 0 by chance for noisy
+    information of x and the code over the root of that of each with itself, which is 1 for x
+    itself and can be a little above it. The parts are ``divergence(x, y, prediction)`` and
+    ``information(x, code)``; the code may be deterministic. The divergence is 0 for perfect predictions, and below 0 by chance for noisy
     ones: differences of it mean something, its sign does not. Targets that are off by more than a
     few `bandwidth_y` are seen only weakly: scale the targets. Unlike squared error the loss is not
-    a mean over rows, so that the size of the batch matters. Half precision, as under autocast, counts as float32. Complexity
-    :math:`O(n^2 d)`. Source: Yu et al. (2024), arXiv:2404.17951.
+    a mean over rows, so that the size of the batch matters. Half precision, as under autocast,
+    counts as float32. Complexity :math:`O(n^2 d)`. Source: Yu et al. (2024), arXiv:2404.17951.
 
     Examples
     --------
@@ -107,7 +108,7 @@ class CauchySchwarzBottleneck(nn.Module):
             )
 
     def information(self, x: Tensor, code: Tensor) -> Tensor:
-        """Share of the information of x in its code, between 0 and 1: a scalar."""
+        """Information of x and its code, 1 where the code is x itself: a scalar."""
         x, code = batch(x, "x"), batch(code, "code")
         paired(x, code, "x and code", same_width=False)
         with without_autocast(x):
