@@ -25,7 +25,7 @@ class CauchySchwarzBottleneckRegressor(RegressionTarget, RegressorMixin, Bottlen
     Parameters
     ----------
     beta : float
-        Price of the dependence, at least 0, which is from 0 to 1 (as a cosine).
+        Price of the dependence, at least 0; that is 0 for none, and about 1 where t tells all.
     loss : {"conditional-cauchy-schwarz", "squared-error"}
         "squared-error" takes the mean squared error of the standardised y instead of the
         divergence; with ``beta=0`` that is the plain network.
@@ -63,8 +63,8 @@ class CauchySchwarzBottleneckRegressor(RegressionTarget, RegressorMixin, Bottlen
     ----------
     dependence_ : float
         Normalised Cauchy-Schwarz information of x and t over at most 1 024 of the rows held out,
-        from 0 to 1. Not in nats, and no Shannon information: t is a function of x without noise,
-        whose I(X; T) is infinite.
+        0 for none, about 1 where t tells all. Not in nats, and no Shannon information: t is a
+        function of x without noise, whose I(X; T) is infinite.
     bandwidth_, bandwidth_y_ : float
         Of standardised columns.
     loss_curve_, validation_scores_ : list of float
@@ -87,8 +87,8 @@ class CauchySchwarzBottleneckRegressor(RegressionTarget, RegressorMixin, Bottlen
     X and y are standardised inside. The kernel of t has the root mean square distance of the batch
     as its bandwidth, so that t cannot escape the price by its scale. The divergence is that of the
     conditional laws smoothed by the kernels: at a narrow kernel of x it compares each y with its
-    own prediction, and forgives outliers of more than some `bandwidth_y`. The information has a
-    ceiling of 1. Complexity: O(b^2 (d + e) + b p) a step, with b rows a batch and p weights.
+    own prediction, and forgives outliers of more than some `bandwidth_y`. The dependence has
+    its ceiling near 1. Complexity: O(b^2 (d + e) + b p) a step, with b rows a batch and p weights.
     Source: Yu, Løkse, Jenssen and Principe (2024), arXiv:2404.17951, whose published code divides
     by another sum in the divergence.
 
