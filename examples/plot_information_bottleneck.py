@@ -12,9 +12,9 @@ curve, on which every summary is as good as its length allows.
 # %%
 # Twelve stimuli
 # --------------
-# Counts are Poisson, with a mean that falls off on both sides of the stimulus that the neuron likes
-# best; all stimuli are equally likely. No summary of the stimulus can say more of the count than the
-# stimulus itself.
+# Counts are Poisson, with a mean that falls off on both sides of the stimulus that the neuron
+# likes best; all stimuli are equally likely. No summary of the stimulus can say more of the count
+# than the stimulus itself.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -62,10 +62,10 @@ for beta in (1.5, 2.5, 4, 8, 40, 300):
     )
 
 # %%
-# Below a first critical beta nothing is worth keeping, and T is constant. Then its values split, one
-# after the other, as beta passes further critical values. Some stimuli on the two sides of the best
-# one have nearly the same mean count, so that the neuron cannot tell them apart, nor does T: it does
-# not know how the stimuli are arranged, only what they say of Y.
+# Below a first critical beta nothing is worth keeping, and T is constant. Then its values split,
+# one after the other, as beta passes further critical values. Some stimuli on the two sides of the
+# best one have nearly the same mean count, so that the neuron cannot tell them apart, nor does T:
+# it does not know how the stimuli are arranged, only what they say of Y.
 
 shown = (2.2, 5.0, 40.0)
 encoders = [information_bottleneck(joint, beta) for beta in shown]
@@ -101,10 +101,10 @@ for point in by_iteration:
 # %%
 # The picture
 # -----------
-# Left: the neuron. The curve is concave, with slope 1 / beta; the clusters are a little below it, and
-# nearly on it where they are many. No summary is above the dashed lines. Middle: who shares a value
-# of T. Right: three canonical correlations; dots are where a further combination comes in. The
-# circles are those of the grid.
+# Left: the neuron. The curve is concave, with slope 1 / beta; the clusters are a little below it,
+# and nearly on it where they are many. No summary is above the dashed lines. Middle: who shares a
+# value of T. Right: three canonical correlations; dots are where a further combination comes in.
+# The circles are those of the grid.
 
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
 ax = axes[0]
