@@ -210,14 +210,14 @@ table(views, "InfoNCE", ("entropy", "rank", "accuracy"))
 print(f"{'the pixels themselves':28}{np.mean(pixels):36.3f}")
 
 # %%
-# Alignment alone collapses: one direction, and far less accuracy than the network it started from.
-# Each of the others prevents that. The von Neumann entropy does so by itself, without negative
-# pairs, with the most directions, and as well as InfoNCE: the difference is within the noise of five
-# splits. The rest cost something here. Entropy and reconstruction and the Lipschitz critic stay two
-# points below plain InfoNCE. A finish with effective entropy, which was published for large networks,
-# takes one and a half points from this small one, and a few of its directions. And none of the
-# networks is better than the pixels: views that are moved by a pixel do not teach much about
-# pictures of 8 by 8.
+# Alignment alone collapses: one direction, and far less accuracy than the network it started
+# from. Each of the others prevents that. The von Neumann entropy does so by itself, without
+# negative pairs, with the most directions, and as well as InfoNCE: the difference is within the
+# noise of five splits. The rest cost something here. Entropy and reconstruction and the Lipschitz
+# critic stay two points below plain InfoNCE. A finish with effective entropy, which was published
+# for large networks, takes one and a half points from this small one, and a few of its
+# directions. And none of the networks is better than the pixels: views that are moved by a pixel
+# do not teach much about pictures of 8 by 8.
 
 # %%
 # Labels of some, use for others
@@ -310,8 +310,8 @@ table(codes, "squared error", ("entropy", "rank", "share", "accuracy"))
 
 # %%
 # The price is paid in directions and in accuracy: the code keeps less of the picture, and is worse
-# by two to three points. The prediction term alone is no better than squared error. Forgetting might
-# gain more where pictures are learnt by heart; here each step sees new views of them.
+# by two to three points. The prediction term alone is no better than squared error. Forgetting
+# might gain more where pictures are learnt by heart; here each step sees new views of them.
 
 figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.9), layout="constrained")
 panels = (

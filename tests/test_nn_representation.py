@@ -404,7 +404,11 @@ def test_a_row_of_zeros_is_refused(name: str) -> None:
         (lambda: EffectiveEntropyRegularizer(-1.0), "entropy_weight must be"),
         (lambda: EffectiveEntropyRegularizer(1.0, math.inf), "covariance_weight must be"),
         (lambda: EffectiveEntropyRegularizer(squash="tanh"), "one of sigmoid, normal"),
-        (lambda: EffectiveEntropyRegularizer(spacing=0), "spacing must be at least 1"),
+        (
+            lambda: EffectiveEntropyRegularizer(spacing=0),
+            "spacing must be an integer of at least 1",
+        ),
+        (lambda: EffectiveEntropyRegularizer(spacing=2.5), "spacing must be an integer"),
         (lambda: EffectiveEntropyRegularizer(spacing=8)(normal(8, 2)), "below the number of rows"),
         (lambda: EntropyReconstruction("ball"), "kind must be one of sphere, clusters"),
         (lambda: EntropyReconstruction(concentration=0.0), "concentration must be a positive"),
@@ -417,6 +421,18 @@ def test_a_row_of_zeros_is_refused(name: str) -> None:
 def test_wrong_parameters_are_named(make: Callable[[], Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()
+
+
+@pytest.mark.parametrize("wrong", ["0.1", None, True, torch.tensor(1.0)])
+def test_what_is_no_number_is_refused(wrong: Any) -> None:
+    for make in (
+        VonNeumannRegularizer,
+        EffectiveEntropyRegularizer,
+        lambda weight: EntropyReconstruction(concentration=weight),
+        lambda weight: LipschitzInfoNCE(product(), lipschitz=weight),
+    ):
+        with pytest.raises(TypeError, match=r"must be a number, got .* is learnt multiplies"):
+            make(wrong)
 
 
 def test_a_critic_that_is_no_module_is_refused() -> None:

@@ -44,13 +44,14 @@ class CauchySchwarzBottleneck(nn.Module):
     -----
     ``forward(x, code, y, prediction)`` is a scalar to minimise: the conditional Cauchy-Schwarz
     divergence of y and its prediction given x, in nats, and `beta` times the Cauchy-Schwarz mutual
-    information of x and the code over the root of that of each with itself, which is 1 for x
-    itself and can be a little above it. The parts are ``divergence(x, y, prediction)`` and
-    ``information(x, code)``; the code may be deterministic. The divergence is 0 for perfect predictions, and below 0 by chance for noisy
-    ones: differences of it mean something, its sign does not. Targets that are off by more than a
-    few `bandwidth_y` are seen only weakly: scale the targets. Unlike squared error the loss is not
-    a mean over rows, so that the size of the batch matters. Half precision, as under autocast,
-    counts as float32. Complexity :math:`O(n^2 d)`. Source: Yu et al. (2024), arXiv:2404.17951.
+    information of x and the code over the root of that of each with itself, which is 1 for x itself
+    and can be a little above it. The parts are ``divergence(x, y, prediction)`` and
+    ``information(x, code)``; the code may be deterministic. The divergence is 0 for perfect
+    predictions, and below 0 by chance for noisy ones: differences of it mean something, its sign
+    does not. Targets that are off by more than a few `bandwidth_y` are seen only weakly: scale the
+    targets. Unlike squared error the loss is not a mean over rows, so that the size of the batch
+    matters. Half precision, as under autocast, counts as float32. Complexity :math:`O(n^2 d)`.
+    Source: Yu et al. (2024), arXiv:2404.17951.
 
     Examples
     --------

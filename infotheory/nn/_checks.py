@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import torch
@@ -33,15 +34,24 @@ def without_autocast(x: Tensor) -> torch.autocast:
 
 
 def not_negative(value: float, name: str) -> float:
-    if not 0 <= value < float("inf"):
+    if not 0 <= _number(value, name) < float("inf"):
         raise ValueError(f"{name} must be a finite number of at least 0; got {value!r}.")
-    return value
+    return float(value)
 
 
 def positive(value: float, name: str) -> float:
-    if not 0 < value < float("inf"):
+    if not 0 < _number(value, name) < float("inf"):
         raise ValueError(f"{name} must be a positive finite number; got {value!r}.")
-    return value
+    return float(value)
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(
+            f"{name} must be a number, got {value!r}. A weight that is learnt multiplies the "
+            f"result outside of the module."
+        )
+    return float(value)
 
 
 def one_of(value: str, name: str, choices: tuple[str, ...]) -> str:

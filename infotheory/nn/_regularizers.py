@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -167,8 +168,8 @@ class EffectiveEntropyRegularizer(nn.Module):
         self.entropy_weight = not_negative(entropy_weight, "entropy_weight")
         self.covariance_weight = not_negative(covariance_weight, "covariance_weight")
         self.squash = one_of(squash, "squash", tuple(SQUASHES))
-        if spacing is not None and spacing < 1:
-            raise ValueError(f"spacing must be at least 1 rank, or None; got {spacing!r}.")
+        if spacing is not None and (not isinstance(spacing, Integral) or not spacing >= 1):
+            raise ValueError(f"spacing must be an integer of at least 1, or None; got {spacing!r}.")
         self.spacing, self.debias = spacing, debias
 
     def extra_repr(self) -> str:
