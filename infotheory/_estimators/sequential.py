@@ -88,8 +88,8 @@ class SequentialIndependenceTest(BaseEstimator):
     time. Not valid for serial dependence: two noisy waves of one period, whose phases have nothing
     to do with each other, were rejected in 100 of 100 streams of 400 pairs.
 
-    A pair is one row of X with one row of y. Bets are on two pairs at a time; the second payoff of
-    each is that of the exchanged y, which has the same probability if x and y are independent. At
+    A pair is one row of X with one row of y. Bets are on two pairs at a time: exchanging their y
+    turns the sign of the payoff, and changes no probability if x and y are independent. At
     correlation .7 between two normal variables 200 of 200 streams were rejected, after 52 pairs in
     the median with the default payoff, and after 90 with "hsic". Of 1 000 streams of 500 pairs
     without dependence 3 to 5 % were rejected at alpha = .05, in each of five laws.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -37,11 +38,9 @@ def check_density_matrix(rho: Array, name: str = "rho") -> Array:
 
     Notes
     -----
-    The functions of states check shape, finite entries, symmetry and trace themselves, which costs
-    O(n^2), and eigenvalues where they compute some. Only what needs none, :func:`purity` and
-    :func:`trace_distance`, takes a matrix with a negative eigenvalue; call this one first where
-    states come from outside. Gradients pass. Complexity :math:`O(n^3)` a matrix. Source: Nielsen
-    and Chuang, Quantum Computation and Quantum Information (2010), section 2.4.
+    The functions of states check their arguments themselves. Gradients pass, so that a state can
+    be made of free parameters within what is differentiated. Complexity :math:`O(n^3)` a matrix.
+    Source: Nielsen and Chuang, Quantum Computation and Quantum Information (2010), section 2.4.
 
     Examples
     --------
@@ -116,21 +115,30 @@ def floating(matrix: Array) -> Array:
 
 def check_dims(n: int, dims: Sequence[int]) -> tuple[int, ...]:
     """The dimensions of the subsystems, once their product is that of the whole."""
-    sizes = tuple(int(d) for d in dims)
+    sizes = as_indices(dims)
     if not sizes or min(sizes) < 1 or math.prod(sizes) != n:
         raise ValueError(
-            f"dims must be the dimensions of the subsystems, whose product is {n} here, got "
-            f"{tuple(dims)} with the product {math.prod(sizes)}. Three qubits are dims=(2, 2, 2)."
+            f"dims must be the dimensions of the subsystems, whole numbers of product {n} here, "
+            f"got {dims!r}. Three qubits are dims=(2, 2, 2)."
         )
     return sizes
 
 
 def check_systems(systems: Systems, count: int, name: str) -> tuple[int, ...]:
     """Indices of subsystems as a tuple of distinct numbers from 0 to count - 1."""
-    chosen = (systems,) if isinstance(systems, int) else tuple(systems)
-    if len(set(chosen)) < len(chosen) or any(not 0 <= s < count for s in chosen):
+    chosen = as_indices(systems)
+    if chosen is None or len(set(chosen)) < len(chosen) or any(not 0 <= s < count for s in chosen):
         raise ValueError(
-            f"{name} must be distinct indices of subsystems, 0 to {count - 1} here, got {systems}. "
-            f"Subsystems are counted from 0 in the order of dims."
+            f"{name} must be distinct indices of subsystems, 0 to {count - 1} here, got "
+            f"{systems!r}. Subsystems are counted from 0 in the order of dims."
         )
     return chosen
+
+
+def as_indices(numbers: Systems) -> tuple[int, ...] | None:
+    """One whole number or several as a tuple; None if they are something else."""
+    several = numbers if isinstance(numbers, Iterable) else (numbers,)
+    try:
+        return tuple(operator.index(number) for number in several)
+    except TypeError:
+        return None

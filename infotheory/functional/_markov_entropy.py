@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from infotheory._xp._namespace import Array
-from infotheory.functional._density_matrix import check_dims, check_systems, checked_state
+from infotheory.functional._density_matrix import (
+    as_indices,
+    check_dims,
+    check_systems,
+    checked_state,
+)
+from infotheory.functional._quantum_entropies import state_entropy
 from infotheory.functional._quantum_states import partial_trace
-from infotheory.functional._spectrum import spectral_entropy
 
 
 def markov_entropy_decomposition(
@@ -65,7 +70,7 @@ def markov_entropy_decomposition(
     >>> print(f"{density_matrix_entropy(ghz):.4f}")
     0.0000
     """
-    sizes = check_dims(math.prod(dims), dims)
+    sizes = check_dims(math.prod(as_indices(dims) or ()), dims)
     chosen = _shields(shields, len(sizes))
     listed = isinstance(states, (list, tuple))
     if listed and len(states) != len(sizes):
@@ -85,16 +90,22 @@ def markov_entropy_decomposition(
         else:
             marginal = partial_trace(whole, sizes, group)
         condition = partial_trace(marginal, [sizes[s] for s in group], tuple(range(len(shield))))
-        terms.append(spectral_entropy(marginal) - spectral_entropy(condition))
+        terms.append(
+            state_entropy(marginal, name="states") - state_entropy(condition, name="states")
+        )
     return sum(terms[1:], terms[0])
 
 
 def _shields(shields: int | Sequence[Sequence[int]], count: int) -> list[tuple[int, ...]]:
     """The shield of each subsystem."""
-    if isinstance(shields, int):
-        if shields < 0:
-            raise ValueError(f"shields must not be negative, got {shields}. 0 is no shield.")
-        return [tuple(range(max(0, k - shields), k)) for k in range(count)]
+    if not isinstance(shields, Iterable):
+        width = as_indices(shields)
+        if width is None or width[0] < 0:
+            raise ValueError(
+                f"shields must be a whole number, 0 or more, or a shield for each subsystem, got "
+                f"{shields!r}. 0 is no shield."
+            )
+        return [tuple(range(max(0, k - width[0]), k)) for k in range(count)]
     if len(shields) != count:
         raise ValueError(
             f"shields must hold one shield for each of the {count} subsystems, got {len(shields)}. "
@@ -102,12 +113,12 @@ def _shields(shields: int | Sequence[Sequence[int]], count: int) -> list[tuple[i
         )
     chosen = []
     for k, shield in enumerate(shields):
-        if any(s >= k for s in shield):
+        chosen.append(check_systems(shield, count, f"shields[{k}]"))
+        if any(s >= k for s in chosen[k]):
             raise ValueError(
-                f"shields[{k}] must hold subsystems before {k} only, got {tuple(shield)}. Only "
+                f"shields[{k}] must hold subsystems before {k} only, got {chosen[k]}. Only "
                 f"earlier ones make the sum a bound; put the subsystems in another order."
             )
-        chosen.append(check_systems(tuple(shield), count, f"shields[{k}]"))
     return chosen
 
 

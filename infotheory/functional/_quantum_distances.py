@@ -7,9 +7,10 @@ from typing import Literal
 
 from infotheory._xp._namespace import Array, array_namespace
 from infotheory.functional._density_matrix import check_density_matrix, checked_state
-from infotheory.functional._hermitian import LOG, on_support, trace, trace_product
+from infotheory.functional._hermitian import LOG, live, on_support, trace, trace_product
 from infotheory.functional._matrix_root import detached
-from infotheory.functional._spectrum import adjoint, spectral_entropy
+from infotheory.functional._quantum_entropies import state_entropy
+from infotheory.functional._spectrum import adjoint
 
 # A mass of the one state outside the support of the other, in units of n times the machine
 # precision, that rounding of projectors and entries explains.
@@ -80,7 +81,7 @@ def _relative_entropy(rho: Array, sigma: Array) -> Array:
     xp = array_namespace(rho)
     log, support = on_support(sigma, LOG, "sigma")
     inside = _covers(rho, support)
-    value = 0.0 - spectral_entropy(rho) - trace_product(rho, log)
+    value = 0.0 - state_entropy(rho) - trace_product(rho, log)
     return xp.where(inside, value, xp.inf)
 
 
@@ -100,11 +101,11 @@ def quantum_renyi_divergence(
     rho, sigma : array of shape (..., n, n)
         Density matrices: Hermitian, positive semi-definite, of trace 1.
     order : float
-        Positive; infinity for the sandwiched kind only.
+        Of the sandwiched kind 1/2 or more, infinity included; of Petz's positive and finite.
     kind : {"sandwiched", "petz"}
         - "sandwiched": :math:`\frac{1}{\alpha - 1} \ln \mathrm{tr} (\sigma^{(1-\alpha)/2\alpha}
           \rho\, \sigma^{(1-\alpha)/2\alpha})^\alpha`. A channel applied to both states never
-          increases it at orders of 1/2 and more. Order 1/2 is minus the logarithm of the
+          increases it at these orders. Order 1/2 is minus the logarithm of the
           :func:`fidelity`, infinity the max-divergence, the logarithm of the least c with
           :math:`\rho \le c \sigma`.
         - "petz": :math:`\frac{1}{\alpha - 1} \ln \mathrm{tr}\, \rho^\alpha \sigma^{1 - \alpha}`. A
@@ -119,12 +120,14 @@ def quantum_renyi_divergence(
     Raises
     ------
     ValueError
-        If the order or the kind is none of those, or as :func:`quantum_relative_entropy`.
+        If the order or the kind is none of those, the order is so large that powers of the
+        eigenvalues are beyond floating numbers, or as :func:`quantum_relative_entropy`.
 
     Notes
     -----
     Order 1 is :func:`quantum_relative_entropy`; next to it, rounding is divided by the distance
-    of the order from 1. Both kinds agree for states that commute, on the classical
+    of the order from 1. Eigenvalues up to n times the machine precision, relative to the largest,
+    count as 0. Both kinds agree for states that commute, on the classical
     :func:`renyi_divergence`. Complexity :math:`O(n^3)`. Source: Müller-Lennert et al. (2013),
     arXiv:1306.3142.
 
@@ -140,10 +143,11 @@ def quantum_renyi_divergence(
     """
     if kind not in ("sandwiched", "petz"):
         raise ValueError(f"kind must be 'sandwiched' or 'petz', got {kind!r}.")
-    if not order > 0 or (kind == "petz" and math.isinf(order)):
+    fits = order >= 0.5 if kind == "sandwiched" else 0 < order < math.inf
+    if not fits:
         raise ValueError(
-            f"order must be positive, and finite for kind='petz', got {order!r}. Order 1 is "
-            f"quantum_relative_entropy; kind='sandwiched' has a limit at infinity."
+            f"order must be 1/2 or more for kind='sandwiched', positive and finite for "
+            f"kind='petz', got {order!r}. Order 1 is quantum_relative_entropy."
         )
     rho, sigma = _pair(rho, sigma)
     if order == 1:
@@ -153,10 +157,27 @@ def quantum_renyi_divergence(
 
 def _petz(rho: Array, sigma: Array, order: float) -> Array:
     xp = array_namespace(rho)
-    power, support = on_support(sigma, 1.0 - order, "sigma")
+    # In units of its smallest eigenvalue no negative power of sigma overflows.
+    spectrum = xp.linalg.eigvalsh(detached(sigma))
+    unit = xp.min(xp.where(live(spectrum), spectrum, 1.0), axis=-1)
+    scaled = sigma / xp.astype(unit[..., None, None], sigma.dtype)
+    power, support = on_support(scaled, 1.0 - order, "sigma")
     finite = _overlaps(rho, support, order)
-    total = trace_product(on_support(rho, order, "rho").value, power)
-    return xp.where(finite, xp.log(xp.where(finite, total, 1.0)) / (order - 1), xp.inf)
+    total = xp.where(finite, trace_product(on_support(rho, order, "rho").value, power), 1.0)
+    _check_powers(total, order)
+    value = xp.log(total) / (order - 1) - xp.log(unit)
+    return xp.where(finite, value, xp.inf)
+
+
+def _check_powers(total: Array, order: float) -> None:
+    """Raise where a sum of powers of eigenvalues is 0 or infinite, though it is neither."""
+    xp = array_namespace(total)
+    if not bool(xp.all((total > 0) & (total < xp.inf))):
+        raise ValueError(
+            f"order must be such that powers of the eigenvalues are floating numbers, got "
+            f"{order!r} beside eigenvalues that are too small. Take a smaller order, or infinity "
+            f"with kind='sandwiched'."
+        )
 
 
 def _sandwiched(rho: Array, sigma: Array, order: float) -> Array:
@@ -173,9 +194,9 @@ def _sandwiched(rho: Array, sigma: Array, order: float) -> Array:
         spectrum = xp.linalg.eigvalsh(0.5 * (inner + adjoint(inner)))
         value = xp.log(xp.where(finite, spectrum[..., -1], 1.0)) + xp.log(scale)
     else:
-        total = trace(on_support(inner, order).value)
-        log = xp.log(xp.where(finite, total, 1.0))
-        value = (log + order * xp.log(scale)) / (order - 1)
+        total = xp.where(finite, trace(on_support(inner, order).value), 1.0)
+        _check_powers(total, order)
+        value = (xp.log(total) + order * xp.log(scale)) / (order - 1)
     return xp.where(finite, value, xp.inf)
 
 
@@ -210,8 +231,10 @@ def fidelity(rho: Array, sigma: Array) -> Array:
     -----
     This is Jozsa's; others, such as Nielsen and Chuang and QuTiP, call its square root the
     fidelity. The squared Bures distance is :math:`2 - 2 \sqrt F`, and with the
-    :func:`trace_distance` T, :math:`1 - \sqrt F \le T \le \sqrt{1 - F}`. Complexity
-    :math:`O(n^3)`. Source: Jozsa (1994), doi:10.1080/09500349414552171.
+    :func:`trace_distance` T, :math:`1 - \sqrt F \le T \le \sqrt{1 - F}`. Eigenvalues up to n
+    times the machine precision, relative to the largest, count as 0, which can move
+    :math:`\sqrt F` by the root of that, 1e-8. Complexity :math:`O(n^3)`. Source:
+    Jozsa (1994), doi:10.1080/09500349414552171.
 
     Examples
     --------
@@ -243,7 +266,7 @@ def trace_distance(rho: Array, sigma: Array) -> Array:
     Raises
     ------
     ValueError
-        If a matrix is not finite, not Hermitian or not of trace 1, or the sizes differ.
+        As :func:`quantum_relative_entropy`.
 
     Notes
     -----
@@ -259,7 +282,7 @@ def trace_distance(rho: Array, sigma: Array) -> Array:
     >>> print(f"{trace_distance(np.diag([1.0, 0.0]), np.full((2, 2), 0.5)):.4f}")
     0.7071
     """
-    rho, sigma = _pair(rho, sigma)
+    rho, sigma = _pair(check_density_matrix(rho, "rho"), check_density_matrix(sigma, "sigma"))
     xp = array_namespace(rho)
     difference = rho - sigma
     spectrum = xp.linalg.eigvalsh(0.5 * (difference + adjoint(difference)))

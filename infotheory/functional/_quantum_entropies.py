@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from infotheory._xp._namespace import Array, array_namespace
 from infotheory.functional._density_matrix import (
     Systems,
+    check_density_matrix,
     check_dims,
     check_systems,
     checked_state,
@@ -22,6 +23,17 @@ def _check_order(order: float) -> None:
             f"order must be positive, got {order!r}. Order 1 is the von Neumann entropy; the limit "
             f"at 0 is the logarithm of the rank, np.log(np.linalg.matrix_rank(rho))."
         )
+
+
+def state_entropy(matrix: Array, order: float = 1.0, name: str = "rho") -> Array:
+    """Entropy of a checked state; a negative eigenvalue is an error in words of states."""
+    if order == 2:
+        check_density_matrix(matrix, name)  # no eigenvalue would be computed
+    try:
+        return spectral_entropy(matrix, order)
+    except ValueError:
+        check_density_matrix(matrix, name)
+        raise
 
 
 def density_matrix_entropy(rho: Array) -> Array:
@@ -57,7 +69,7 @@ def density_matrix_entropy(rho: Array) -> Array:
     >>> print(f"{density_matrix_entropy(np.eye(2) / 2):.4f}")
     0.6931
     """
-    return spectral_entropy(checked_state(rho))
+    return state_entropy(checked_state(rho))
 
 
 def quantum_renyi_entropy(rho: Array, order: float) -> Array:
@@ -84,8 +96,8 @@ def quantum_renyi_entropy(rho: Array, order: float) -> Array:
     Notes
     -----
     The limits are taken: order 1 is :func:`density_matrix_entropy`, infinity minus the logarithm of
-    the largest eigenvalue. Order 2 needs no eigenvalues, and does not look for negative ones.
-    Complexity :math:`O(n^3)`. Source: Müller-Lennert et al. (2013), arXiv:1306.3142.
+    the largest eigenvalue. Complexity :math:`O(n^3)`. Source: Müller-Lennert et al. (2013),
+    arXiv:1306.3142.
 
     Examples
     --------
@@ -101,7 +113,7 @@ def quantum_renyi_entropy(rho: Array, order: float) -> Array:
     0.2877
     """
     _check_order(order)
-    return spectral_entropy(checked_state(rho), order)
+    return state_entropy(checked_state(rho), order)
 
 
 def quantum_tsallis_entropy(rho: Array, order: float) -> Array:
@@ -138,7 +150,7 @@ def quantum_tsallis_entropy(rho: Array, order: float) -> Array:
     0.5000
     """
     _check_order(order)
-    renyi = spectral_entropy(checked_state(rho), order)
+    renyi = state_entropy(checked_state(rho), order)
     if order == 1:
         return renyi
     return array_namespace(rho).expm1((1 - order) * renyi) / (1 - order)
@@ -167,7 +179,7 @@ def _parts(count: int, *named: tuple[str, Systems | None]) -> list[tuple[int, ..
 
 def _entropy_of(rho: Array, dims: Sequence[int], systems: Sequence[int]) -> Array:
     """Of a checked state; the empty part has entropy 0."""
-    return spectral_entropy(partial_trace(rho, dims, tuple(systems)))
+    return state_entropy(partial_trace(rho, dims, tuple(systems)))
 
 
 def quantum_conditional_entropy(
@@ -357,8 +369,8 @@ def holevo_information(states: Array, probabilities: Array) -> Array:
     weights = probabilities[..., None, None]
     # Complex times real is no operation of the array API.
     mixture = xp.sum(matrices * xp.astype(weights, matrices.dtype), axis=-3)
-    means = xp.sum(probabilities * spectral_entropy(matrices), axis=-1)
-    return spectral_entropy(mixture) - means
+    means = xp.sum(probabilities * state_entropy(matrices, name="states"), axis=-1)
+    return state_entropy(mixture, name="states") - means
 
 
 def _check_probabilities(probabilities: Array, shape: tuple[int, ...]) -> None:

@@ -11,7 +11,6 @@ from infotheory.functional._density_matrix import (
     check_density_matrix,
     check_dims,
     check_systems,
-    checked_state,
     floating,
 )
 from infotheory.functional._hermitian import trace, trace_product
@@ -134,12 +133,13 @@ def purity(rho: Array) -> Array:
     Raises
     ------
     ValueError
-        If a matrix is not finite, not Hermitian or not of trace 1.
+        If a matrix is not finite, not Hermitian, not positive semi-definite or not of trace 1.
 
     Notes
     -----
-    Its negative logarithm is :func:`quantum_renyi_entropy` of order 2. Complexity :math:`O(n^2)`.
-    Source: Nielsen and Chuang, Quantum Computation and Quantum Information (2010), section 2.4.1.
+    Its negative logarithm is :func:`quantum_renyi_entropy` of order 2. Complexity :math:`O(n^3)`,
+    for the check; the rest is :math:`O(n^2)`. Source: Nielsen and Chuang, Quantum Computation and
+    Quantum Information (2010), section 2.4.1.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def purity(rho: Array) -> Array:
     >>> print(purity(np.eye(4) / 4))
     0.25
     """
-    matrix = checked_state(rho)
+    matrix = floating(check_density_matrix(rho))
     return trace_product(matrix, matrix)
 
 
