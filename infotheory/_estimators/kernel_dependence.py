@@ -35,6 +35,8 @@ from infotheory.functional._permutation_moments import (
     permutation_moments,
 )
 
+# What rounding leaves of the value of a constant sample with itself is below it.
+_LEAST = 2e-14
 Bandwidth = float | str | tuple[float | str, float | str]
 _LAWS: dict[str, str | None] = {
     "translation": "exact",
@@ -171,7 +173,7 @@ def _share(values: list[Any]) -> Any:
     if len(values) == 1:
         return values[0]
     of_both, of_x, of_y = values
-    some = (of_x > 1e-14) & (of_y > 1e-14)
+    some = (of_x > _LEAST) & (of_y > _LEAST)
     return np.where(some, of_both / np.sqrt(np.where(some, of_x * of_y, 1.0)), 0.0)
 
 

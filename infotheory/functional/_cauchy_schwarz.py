@@ -113,9 +113,13 @@ def cauchy_schwarz_mutual_information(
     if not normalized:
         return found
     xp = array_namespace(found)
-    own = _information(sums.x, sums.x, sums.square_x) * _information(sums.y, sums.y, sums.square_y)
-    some = own > 0
-    return xp.where(some, found / xp.sqrt(xp.where(some, own, 1.0)), 0.0 * found)
+    of_x = _information(sums.x, sums.x, sums.square_x)
+    of_y = _information(sums.y, sums.y, sums.square_y)
+    # What rounding leaves of the information of a constant sample is no scale.
+    least = 100 * float(xp.finfo(found.dtype).eps)
+    some = (of_x > least) & (of_y > least)
+    scale = xp.sqrt(xp.where(some, of_x * of_y, 1.0))
+    return xp.where(some, found / scale, 0.0 * found)
 
 
 def _information(x: Array, y: Array, product: Array) -> Array:

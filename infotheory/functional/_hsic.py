@@ -67,10 +67,9 @@ def hsic(
     sums = gram_pair_sums(
         X, Y, bandwidth_x=bandwidth, bandwidth_y=bandwidth if bandwidth_y is None else bandwidth_y
     )
-    found = criterion(sums.x, sums.y, sums.product, estimator)
-    if not normalized:
-        return found
-    return alignment(sums, estimator)
+    if normalized:
+        return alignment(sums, estimator)
+    return criterion(sums.x, sums.y, sums.product, estimator)
 
 
 def alignment(sums: PairSums, estimator: Estimator) -> Array:
@@ -80,7 +79,8 @@ def alignment(sums: PairSums, estimator: Estimator) -> Array:
     of_x = criterion(sums.x, sums.x, sums.square_x, estimator)
     of_y = criterion(sums.y, sums.y, sums.square_y, estimator)
     # What rounding leaves of the criterion of a constant sample is no scale.
-    some = (of_x > 1e-14) & (of_y > 1e-14)
+    least = 100 * float(xp.finfo(found.dtype).eps)
+    some = (of_x > least) & (of_y > least)
     scale = xp.sqrt(xp.where(some, of_x * of_y, 1.0))
     return xp.where(some, found / scale, 0.0 * found)
 
