@@ -15,8 +15,6 @@ from infotheory.functional._spectrum import entropy_of_spectrum
 
 # Rows from which standard error and bias are found; both are known for other numbers of rows.
 _ROWS_FOR_ERRORS = 1000
-# The slowest growth of the bias that is believed when rows are halved: n^-0.58.
-_LEAST_RATIO = 1.5
 _NEAR_CEILING = 0.9
 
 
@@ -47,6 +45,10 @@ def gram_row_values(gram: np.ndarray, alpha: float) -> np.ndarray:
     derivative of the entropy when the law is moved towards the row.
     """
     n = len(gram)
+    if alpha == 2:
+        squares = np.sum(gram * gram, axis=1) / n
+        mean = float(np.mean(squares))
+        return -math.log(mean) - 2 * (squares / mean - 1)
     spectrum, axes = np.linalg.eigh(gram / n)
     return spectrum_row_values(spectrum, axes, alpha)
 
@@ -75,10 +77,12 @@ def spectral_error_and_bias(
     variables: list[Variable],
     row_values: Callable[[list[Variable]], np.ndarray],
     sign: float,
+    least_ratio: float,
 ) -> tuple[float, float]:
     """Standard error, of which the bias is a part, and bias at the number of rows there are.
 
     `sign` is that of the bias that is expected: entropies fall short, information is too large.
+    `least_ratio` is the slowest growth of it that is believed when rows are halved.
     """
     n = len(variables[0])
     rows = _rows_for_errors(n)
@@ -90,7 +94,7 @@ def spectral_error_and_bias(
         return sign * float(np.mean(row_values([v.rows(part[0]) for v in some])))
 
     at_m = sign * halving_bias(
-        sign * float(np.mean(values)), statistic, (m,), least_ratio=_LEAST_RATIO
+        sign * float(np.mean(values)), statistic, (m,), least_ratio=least_ratio
     )
     bias = at_m * m / n
     return math.hypot(float(np.std(values, ddof=1)) / math.sqrt(n), BIAS_ERROR * bias), bias

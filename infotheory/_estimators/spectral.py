@@ -13,6 +13,9 @@ from infotheory._spectral_samples import spectral_error_and_bias, spectrum_row_v
 from infotheory._validation import Variable
 from infotheory.functional import page_entropy, von_neumann_entropy
 
+# Of the bias on half the rows: 1/n for n far above d, less for fewer rows.
+_LEAST_RATIO = 1.75
+
 
 class VonNeumannEntropy(EntropyEstimator):
     r"""Von Neumann entropy of a representation: how evenly its rows fill their directions.
@@ -113,7 +116,9 @@ class VonNeumannEntropy(EntropyEstimator):
     def _error_and_bias(self) -> tuple[float, float]:
         check_is_fitted(self)
         if self._found is None:
-            self._found = spectral_error_and_bias([self._variable], self._row_values, -1.0)
+            self._found = spectral_error_and_bias(
+                [self._variable], self._row_values, -1.0, _LEAST_RATIO
+            )
         return self._found
 
     def _standard_error(self) -> float:
