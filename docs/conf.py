@@ -97,6 +97,7 @@ html_sidebars = {
         "neural",
         "losses",
         "transport",
+        "information_plane",
         "extending",
         "benchmarks",
         "changelog",

@@ -292,3 +292,20 @@ def test_neighbours_tell_their_ceiling():
         assert fitted.saturation_limit_ == pytest.approx(math.log(200), abs=1.0)
         assert fitted.saturated_
         assert not kind().fit(x, np.flip(x)).saturated_
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("d", "a", "low", "high"),
+    [(5, 2.0, -0.04, 0.0), (10, 1.0, -0.04, 0.0), (5, 3.0, -0.07, -0.03), (10, 2.0, -0.2, -0.14)],
+)
+def test_what_the_pages_say_of_few_rows(d, a, low, high):
+    """2 000 rows: half, half, three quarters and all of ln n; one sample errs by 1 % or so."""
+    truth = 0.5 * d * math.log(1 + a**2)
+    errors = []
+    for seed in range(4):
+        X = a * np.random.default_rng([seed, d]).normal(size=(2000, d))
+        fitted = NoisyMutualInformation(noise=1.0, n_draws=2, random_state=0).fit(X, X)
+        errors.append(fitted.mutual_information_ / truth - 1)
+        assert fitted.saturated_ == (high <= -0.03)
+    assert low < np.mean(errors) < high, errors
