@@ -45,7 +45,7 @@ def lanczos_forms(
     now = vectors / np.sqrt(squares)
     before, beta = np.zeros_like(now), np.zeros(s)
     diagonals, offs = np.zeros((degree, s)), np.zeros((degree, s))
-    values, gap = np.zeros(s), np.inf
+    values, gap, step = np.zeros(s), np.inf, 0
     for step in range(degree):
         moved = product(now) - beta * before
         diagonals[step] = np.sum(moved * now, axis=0)
@@ -121,6 +121,7 @@ def _series(function: Function, n_nodes: int, bound: float) -> np.ndarray:
     from scipy.fft import dct
 
     angles = np.pi * (np.arange(n_nodes) + 0.5) / n_nodes
-    coefficients = dct(function(bound * (1 + np.cos(angles)) / 2), type=2) / n_nodes
+    found = dct(function(bound * (1 + np.cos(angles)) / 2), type=2)
+    coefficients = np.asarray(found) / n_nodes
     coefficients[0] /= 2
     return coefficients
