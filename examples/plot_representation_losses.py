@@ -292,7 +292,7 @@ def few_labels(loss, seed):
     train(encoder, of_rows, known, seed, head.parameters())
     code = represent(encoder, held_out)
     told = head(code).argmax(dim=1).numpy() == truth
-    share = CauchySchwarzBottleneck(bandwidth_code="median").information(held_out.flatten(1), code)
+    share = CauchySchwarzBottleneck().information(held_out.flatten(1), code)
     return *directions(encoder, held_out), share.item(), told.mean()
 
 
@@ -302,8 +302,8 @@ def squares(picture, code, target, prediction):
 
 bottlenecks = {
     "squared error": squares,
-    "Cauchy-Schwarz, beta = 0": CauchySchwarzBottleneck(0.0, bandwidth_code="median"),
-    "Cauchy-Schwarz, beta = .1": CauchySchwarzBottleneck(0.1, bandwidth_code="median"),
+    "Cauchy-Schwarz, beta = 0": CauchySchwarzBottleneck(0.0),
+    "Cauchy-Schwarz, beta = .1": CauchySchwarzBottleneck(0.1),
 }
 codes = {name: [few_labels(loss, seed) for seed in seeds] for name, loss in bottlenecks.items()}
 table(codes, "squared error", ("entropy", "rank", "share", "accuracy"))

@@ -56,7 +56,7 @@ def test_loss_is_the_sum_of_both_terms_by_brute_force() -> None:
 
 def test_terms_at_their_ends() -> None:
     x, code, y, _ = batch()
-    module = CauchySchwarzBottleneck(1.0)
+    module = CauchySchwarzBottleneck(1.0, bandwidth_code=1.0)
     assert module.divergence(x, y, y).item() == pytest.approx(0.0, abs=1e-12)
     assert module.information(x, x).item() == pytest.approx(1.0, rel=1e-12)
     assert 0 < module.information(x, code).item() < 1
@@ -96,6 +96,18 @@ def test_widths_by_rules_are_constants_of_the_batch() -> None:
     torch.testing.assert_close(*(torch.autograd.grad(v, code)[0] for v in values))
 
 
+def test_a_code_cannot_hide_by_being_small() -> None:
+    x, code, _, _ = batch(40, torch.float32)
+    module = CauchySchwarzBottleneck(1.0)
+    expected = module.information(x, code)
+    for scale in (1e-6, 1e-2, 1e4):
+        small = (scale * code).requires_grad_()
+        share = module.information(x, small)
+        torch.testing.assert_close(share, expected, rtol=1e-4, atol=0)
+        (gradient,) = torch.autograd.grad(share, small)
+        assert gradient.abs().max() > 0
+
+
 def test_targets_of_one_axis_are_a_column() -> None:
     x, code, y, prediction = batch()
     module = CauchySchwarzBottleneck()
@@ -106,7 +118,7 @@ def test_targets_of_one_axis_are_a_column() -> None:
 
 def test_gradients() -> None:
     parts = [part.requires_grad_() for part in batch(6)]
-    module = CauchySchwarzBottleneck(0.5)
+    module = CauchySchwarzBottleneck(0.5, bandwidth_code=1.3)  # a rule would move with the code
     assert torch.autograd.gradcheck(module, parts)
 
 

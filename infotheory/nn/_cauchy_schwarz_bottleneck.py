@@ -27,8 +27,10 @@ class CauchySchwarzBottleneck(nn.Module):
         median of all distances a network does not learn), a narrow one each row for itself.
     bandwidth_y : float or str, default=1.0
         That of the targets and predictions; a rule is applied to the targets.
-    bandwidth_code : float or str, default=1.0
-        That of the code.
+    bandwidth_code : float or str, default="median"
+        That of the code, which has no scale of its own: with a number a network can shrink its code
+        far below it, where float32 no longer tells the information from none. The published
+        method has the number 1.
     denominator : {"kernel-sum-squared", "reference"}, default="kernel-sum-squared"
         As of :func:`~infotheory.functional.conditional_cauchy_schwarz_divergence`; the second
         repeats what code published with the method computes.
@@ -45,7 +47,7 @@ class CauchySchwarzBottleneck(nn.Module):
     ``forward(x, code, y, prediction)`` is a scalar to minimise: the conditional Cauchy-Schwarz
     divergence of y and its prediction given x, in nats, and `beta` times the Cauchy-Schwarz mutual
     information of x and the code over the root of that of each with itself, which is 1 for x itself
-    and can be a little above it. The parts are ``divergence(x, y, prediction)`` and
+    at equal widths and can be a little above it. The parts are ``divergence(x, y, prediction)`` and
     ``information(x, code)``; the code may be deterministic. The divergence is 0 for perfect
     predictions, and below 0 by chance for noisy ones: differences of it mean something, its sign
     does not. Targets that are off by more than a few `bandwidth_y` are seen only weakly: scale the
@@ -70,7 +72,7 @@ class CauchySchwarzBottleneck(nn.Module):
         *,
         bandwidth: float | str = 1.0,
         bandwidth_y: float | str = 1.0,
-        bandwidth_code: float | str = 1.0,
+        bandwidth_code: float | str = "median",
         denominator: str = "kernel-sum-squared",
     ) -> None:
         super().__init__()
@@ -109,7 +111,7 @@ class CauchySchwarzBottleneck(nn.Module):
             )
 
     def information(self, x: Tensor, code: Tensor) -> Tensor:
-        """Information of x and its code, 1 where the code is x itself: a scalar."""
+        """Information of x and its code, as a share of what each has of itself: a scalar."""
         x, code = batch(x, "x"), batch(code, "code")
         paired(x, code, "x and code", same_width=False)
         with without_autocast(x):
