@@ -100,10 +100,10 @@ class CauchySchwarzBottleneckRegressor(RegressionTarget, RegressorMixin, Bottlen
     >>> X = rng.normal(size=(400, 3))
     >>> y = X[:, 0] + 0.1 * rng.normal(size=400)
     >>> model = CauchySchwarzBottleneckRegressor(
-    ...     hidden_layer_sizes=(16,), n_components=4, max_iter=400, random_state=0
+    ...     hidden_layer_sizes=(16,), max_iter=200, learning_rate_init=0.01, random_state=0
     ... )
     >>> bool(model.fit(X, y).score(X, y) > 0.9), model.transform(X).shape
-    (True, (400, 4))
+    (True, (400, 16))
     """
 
     _parameter_constraints: dict = {
