@@ -319,6 +319,16 @@ def test_p_value_never_grows_and_follows_the_largest_wealth() -> None:
     assert p[-1] == pytest.approx(min(1.0, 1 / max(w for _, w in seen)))
 
 
+def test_p_value_of_a_block_is_of_its_largest_wealth() -> None:
+    x, y = some_stream(60, rho=0.9)
+    y = np.concatenate([y[:34], y[40:60], -3 * y[34:40]])
+    test = SequentialIndependenceTest(alpha=1e-9).fit(x, y)
+    largest = test.log_wealth_path_.max()
+    assert largest > test.log_wealth_ + 0.1
+    assert largest > 1
+    assert test.p_value_ == pytest.approx(math.exp(-largest))
+
+
 def test_pickled_in_mid_stream_copied_and_cloned() -> None:
     x, y = some_stream()
     for cut in (3, 10, 11, 64):
@@ -393,6 +403,22 @@ def test_constant_streams() -> None:
     assert block.rejected_
     assert block.n_pairs_ == single.n_pairs_
     np.testing.assert_allclose(block.log_wealth_path_, single.log_wealth_path_, atol=1e-11)
+
+
+def test_variables_must_vary_within_one_burn_in() -> None:
+    """x changes once, between its fifth row and its sixth; y varies from its row ``first`` on."""
+    noise = np.random.default_rng(12).normal(size=40)
+    x = np.repeat([0.0, 1.0], [5, 35])
+    bets = {}
+    for first in (13, 14):
+        y = np.where(np.arange(40) < first, 0.0, noise)
+        block = SequentialIndependenceTest().update(x, y)
+        single = SequentialIndependenceTest()
+        for a, b in zip(x, y, strict=True):
+            single.update(a, b)
+        assert single.n_bets_ == block.n_bets_
+        bets[first] = block.n_bets_
+    assert bets == {13: 13, 14: 0}  # the ten pairs up to row 14 hold the change, those to 15 do not
 
 
 def test_constant_after_the_burn_in() -> None:

@@ -43,8 +43,8 @@ def partial_trace(rho: Array, dims: Sequence[int], keep: Systems) -> Array:
     Notes
     -----
     Keeping all of them in another order permutes the subsystems. Complexity :math:`O(n^2)`, a
-    copy. Source: Nielsen and Chuang, Quantum Computation and Quantum Information (2010), section
-    2.4.3.
+    copy. Source: Nielsen and Chuang, Quantum Computation and Quantum Information (2010),
+    section 2.4.3.
 
     Examples
     --------
