@@ -1,7 +1,7 @@
 """Matrix entropies of many rows: exact, approximate, and the nuclear-norm surrogate.
 
 Run ``python benchmarks/matrix_entropy.py``; ``--only "alpha = 1"`` or ``--only surrogate`` takes a
-part. One thread.
+part. One thread; seconds are those of the processor, which other processes do not lengthen.
 
 Kernel rows: the Gram matrix of a Gaussian kernel (bandwidth 2) at 5 000 draws of a normal law in 5
 columns. "exact" is numpy.linalg.eigvalsh of that matrix and its entropy; "plain lanczos" are random
@@ -39,9 +39,9 @@ MEASURED = ("value", "off %", "claimed %", "covered", "rank", "seconds", "times 
 
 
 def timed(call: Callable[[], object]) -> tuple[object, float]:
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = call()
-    return found, time.perf_counter() - begin
+    return found, time.process_time() - begin
 
 
 def kernel_rows(results: Results, only: str, again: bool, quick: bool) -> None:
@@ -87,7 +87,8 @@ def kernel_rows(results: Results, only: str, again: bool, quick: bool) -> None:
                 X, alpha, bandwidth=BANDWIDTH, method=method, seed=seed
             )
         for name, way in ways.items():
-            runs = [timed(lambda seed=seed, way=way: way(seed)) for seed in range(N_SEEDS)]
+            seeds = range(1 if name == "chebyshev" else N_SEEDS)  # it takes as long as it says
+            runs = [timed(lambda seed=seed, way=way: way(seed)) for seed in seeds]
             values = np.array([float(found.value) for found, _ in runs])
             claimed = np.array([found.error for found, _ in runs])
             off = np.abs(values - value)
@@ -99,7 +100,7 @@ def kernel_rows(results: Results, only: str, again: bool, quick: bool) -> None:
                 float(values[0]),
                 float(np.max(off)) / value,
                 number(100 * float(np.mean(claimed)) / value, 2),
-                f"{int(np.sum(off <= claimed))} of {N_SEEDS}",
+                f"{int(np.sum(off <= claimed))} of {len(runs)}",
                 runs[0][0].rank,
                 seconds,
                 of_all,

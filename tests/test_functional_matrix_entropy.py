@@ -32,7 +32,7 @@ ORDERS = (0.5, 0.95, 1.0, 1.01, 1.5, 2.0, 3.0, 5.0)
 each_order = pytest.mark.parametrize("alpha", ORDERS)
 seeds = st.integers(0, 2**32 - 1)
 orders = st.sampled_from(ORDERS)
-TOL = {"rtol": 1e-11, "atol": 1e-11}
+TOL: Any = {"rtol": 1e-11, "atol": 1e-11}
 
 PAIRS: dict[str, Callable[..., Any]] = {
     "joint": matrix_joint_entropy,

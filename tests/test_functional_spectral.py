@@ -29,7 +29,7 @@ from infotheory.functional._spectrum import entropy_of_spectrum, spectral_entrop
 torch = pytest.importorskip("torch")
 
 # Entries of order 1 and at most 30 rows: a few hundred roundings.
-TOL = {"rtol": 1e-12, "atol": 1e-12}
+TOL: Any = {"rtol": 1e-12, "atol": 1e-12}
 # Without it gradgradcheck draws from the global generator.
 UPSTREAM = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
 ORDERS = (0.5, 0.95, 1.0, 1.01, 1.5, 2.0, 3.0)
