@@ -25,6 +25,11 @@ def resolved_layers(module: nn.Module, layers: Any) -> dict[str, tuple[nn.Module
         raise TypeError(
             f"module must be a torch.nn.Module, got {got}. Pass the network itself, an instance."
         )
+    if isinstance(module, torch.jit.ScriptModule):
+        raise TypeError(
+            f"module must be a torch.nn.Module whose layers can be watched, got a "
+            f"{type(module).__name__}, which is compiled. Pass the module it was made from."
+        )
     for name, weights in module.named_parameters():
         if nn.parameter.is_lazy(weights) or weights.is_meta:
             raise ValueError(
@@ -83,7 +88,16 @@ def as_input(X: Any, module: nn.Module) -> Tensor:
     weights = [*module.parameters(), *module.buffers()]
     device = weights[0].device if weights else None
     floats = [w.dtype for w in weights if w.is_floating_point()]
-    tensor = X.detach() if isinstance(X, Tensor) else torch.from_numpy(np.array(X))
+    if isinstance(X, Tensor):
+        tensor = X.detach()
+    else:
+        values = np.array(X)
+        if values.dtype.kind not in "biuf":
+            raise ValueError(
+                f"X must hold numbers for the module, got dtype {values.dtype}. Encode it as the "
+                f"module is trained on."
+            )
+        tensor = torch.from_numpy(values)
     if tensor.is_floating_point() and floats:
         tensor = tensor.to(floats[0])
     return tensor if device is None else tensor.to(device)
@@ -175,7 +189,8 @@ def _run(module: nn.Module, x: Tensor) -> None:
     except (RuntimeError, TypeError, IndexError) as error:
         raise ValueError(
             f"module must take X as a batch of shape {tuple(x.shape)}, {x.dtype} on {x.device}, "
-            f"and it failed: {error}. Pass X as the module is trained on, its floats as floats."
+            f"and it failed: {error}. Pass X as the module is trained on; whole numbers are taken "
+            f"for indices: make them floats if they are none."
         ) from error
 
 

@@ -42,6 +42,18 @@ def fitted_value(estimator: Any) -> float:
     )
 
 
+def information_of(estimator: Any) -> float:
+    """The mutual information of a fitted estimator, where another one takes it inside."""
+    last = last_step(estimator)
+    if not hasattr(last, "mutual_information_"):
+        hint = "Wrap it in EntropySum." if hasattr(last, "entropy_") else "Pass for instance KSG()."
+        raise TypeError(
+            f"estimator must leave mutual_information_ after fit, which {type(last).__name__} does "
+            f"not. {hint}"
+        )
+    return float(last.mutual_information_)
+
+
 def unit_of_estimator(estimator: Any) -> str:
     """What the value of an estimator is in: its ``unit_``, or nats if it says nothing."""
     return getattr(last_step(estimator), "unit_", "nats")

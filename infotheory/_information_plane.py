@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
+from numbers import Real
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import clone
 
-from infotheory._base import check_instance, fitted_value, last_step, takes_variables
+from infotheory._base import check_instance, information_of, last_step, takes_variables
 from infotheory._columns import is_dataset, is_frame
 from infotheory._estimators.binned import BinnedMutualInformation
 from infotheory._interrupts import Watch
@@ -185,7 +187,7 @@ class InformationPlane:
         return self._collected(X)[0]
 
     def record(
-        self, X: Any, y: Any = None, *, epoch: float | None = None
+        self, X: Any, y: Any = None, *, epoch: Any = None
     ) -> tuple[InformationPlanePoint, ...]:
         """Estimate the information of each layer as the module stands now.
 
@@ -212,7 +214,7 @@ class InformationPlane:
         """
         if epoch is None:
             epoch = 1 + self.points_[-1].epoch if self.points_ else 0
-        if not np.isscalar(epoch) or not np.isreal(epoch) or not math.isfinite(epoch):
+        if not isinstance(epoch, Real) or not math.isfinite(epoch):
             raise ValueError(f"epoch must be a finite number, got {epoch!r}. Leave it None.")
         loaded = _is_loader(X)
         if loaded and y is not None:
@@ -228,6 +230,7 @@ class InformationPlane:
         if own_X is not None:
             source = _flat(own_X, "X")
             labels = None if own_y is None else describe(own_y, "y")
+        assert source is not None  # in memory, or gathered from the loader
         watch = Watch()
         points = []
         for name, values in found.items():
@@ -311,7 +314,7 @@ class InformationPlane:
         values: np.ndarray,
         source: Variable,
         labels: Variable | None,
-        epoch: float,
+        epoch: Any,
     ) -> InformationPlanePoint:
         bad = ~np.isfinite(values)
         if bad.any():
@@ -341,7 +344,7 @@ def _is_loader(X: Any) -> bool:
 
 def _flat(X: Any, name: str) -> Variable:
     """The rows as a table, one row a sample."""
-    if is_frame(X):
+    if is_frame(X) or scipy.sparse.issparse(X):
         return describe(X, name)
     try:
         rows = detached_numpy(X) if hasattr(X, "shape") else np.asarray(X)
@@ -367,19 +370,13 @@ def _fitted(estimator: Any, layer: np.ndarray, partner: Variable, name: str) -> 
 def _told(fitted: Any, side: str, symbol: str) -> dict[str, Any]:
     if fitted is None:
         return {f"{side}_information": math.nan, f"{side}_notes": []}
-    last = last_step(fitted)
-    if not hasattr(last, "mutual_information_"):
-        raise TypeError(
-            f"estimator must leave mutual_information_ after fit, which {type(last).__name__} does "
-            f"not. Pass for instance NoisyMutualInformation(noise=0.1)."
-        )
-    error = math.nan
+    last, error = last_step(fitted), math.nan
     if hasattr(last, "_standard_error"):
         error = float(last._standard_error())
     elif hasattr(last, "standard_error_"):
         error = float(last.standard_error_)
     return {
-        f"{side}_information": fitted_value(fitted),
+        f"{side}_information": information_of(fitted),
         f"{side}_standard_error": error,
         f"{side}_limit": float(getattr(last, "saturation_limit_", math.nan)),
         f"{side}_saturated": bool(getattr(last, "saturated_", False)),

@@ -205,7 +205,8 @@ def test_a_transformer_that_returns_no_rows(out):
         ({"n_components": (2, 0)}, ValueError, "n_components must be an integer of at least 1"),
         ({"n_components": (2, 1.5)}, ValueError, "n_components must be an integer of at least 1"),
         ({"n_components": 60}, ValueError, "n_components must be below the number of rows of X"),
-        ({"estimator": NeighborsEntropy()}, TypeError, r"Wrap it: EntropySum\(NeighborsEntropy"),
+        ({"estimator": NeighborsEntropy()}, TypeError, "Wrap it in EntropySum"),
+        ({"estimator": KSG}, TypeError, r"Write KSG\(\)"),
         ({"estimator": StandardScaler()}, TypeError, "must leave mutual_information_"),
     ],
 )
@@ -215,6 +216,13 @@ def test_what_cannot_compress_or_estimate(words, kind, message):
     compressed = CompressedMutualInformation(**{"estimator": KSG(), **words})
     with pytest.raises(kind, match=message):
         compressed.fit(X, X if "n_components" in words else y @ frame(5).T)
+
+
+def test_a_constant_side():
+    _, y = pairs(50)
+    for compressor in ("pca", "autoencoder"):
+        compressed = CompressedMutualInformation(KSG(), compressor=compressor, n_components=1)
+        assert compressed.fit(np.ones((50, 4)), y[:, :1]).mutual_information_ == 0
 
 
 def test_rows_that_do_not_fit():

@@ -16,6 +16,7 @@ from infotheory import (
     KSG,
     BinnedMutualInformation,
     CompressedMutualInformation,
+    DiscreteEntropy,
     DiscreteMutualInformation,
     GaussianMutualInformation,
     NoisyMutualInformation,
@@ -138,6 +139,14 @@ def test_the_estimator_of_the_symbols_is_used():
     assert whole.interval is not None
 
 
+def test_what_is_no_estimator_of_information():
+    x, y = np.arange(20.0)[:, None], np.arange(20) % 2
+    with pytest.raises(TypeError, match=r"must leave mutual_information_.*Wrap it in EntropySum"):
+        BinnedMutualInformation(estimator=DiscreteEntropy()).fit(x, y)
+    with pytest.raises(TypeError, match=r"Write KSG\(\)"):
+        BinnedMutualInformation(estimator=KSG).fit(x, y)
+
+
 @pytest.mark.parametrize("target", ["bins", "symbols"])
 def test_rows_that_are_told_apart_say_so(target):
     X = np.random.default_rng(3).normal(size=(400, 12))
@@ -204,6 +213,8 @@ def test_noise_of_each_kind():
     for wrong in (0.0, -1.0, "loud", None):
         with pytest.raises(ValueError, match="noise"):
             NoisyMutualInformation(noise=wrong).fit(X, X)
+    with pytest.raises(ValueError, match="for its squares to be numbers"):
+        NoisyMutualInformation(noise=1e-200).fit(X, X)
     for wrong in (0.0, [1.0, 2.0, 3.0], math.nan):
         with pytest.raises(ValueError, match="noise must be a positive standard deviation"):
             NoisyMutualInformation(noise=lambda T, wrong=wrong: wrong).fit(X, X)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import pickle
 import random
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 
 torch = pytest.importorskip("torch")
 
@@ -268,6 +270,11 @@ def test_what_is_no_module():
         InformationPlane(nn.LazyLinear(3))
     with pytest.raises(ValueError, match="it is lazy or on the meta device"):
         InformationPlane(nn.Linear(3, 3, device="meta"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.script(nn.Linear(3, 2))
+    with pytest.raises(TypeError, match="got a RecursiveScriptModule, which is compiled"):
+        InformationPlane(scripted)
     with pytest.raises(TypeError, match=r"Write KSG\(\)"):
         InformationPlane(network(), estimator=KSG)
     with pytest.raises(TypeError, match="layers must map names to functions"):
@@ -327,7 +334,7 @@ def test_integers_go_to_embeddings_as_they_are():
     module = nn.Sequential(nn.Embedding(5, 3), nn.Flatten(), nn.Linear(6, 2))
     tokens = np.random.default_rng(2).integers(5, size=(60, 2))
     assert InformationPlane(module, "2").record(tokens, tokens[:, 0])[0].n_samples == 60
-    with pytest.raises(ValueError, match=r"module must take X as a batch.*floats as floats"):
+    with pytest.raises(ValueError, match=r"module must take X as a batch.*make them floats"):
         InformationPlane(network()).record(np.ones((5, 3), dtype=int), np.arange(5))
 
 
@@ -340,6 +347,7 @@ def test_integers_go_to_embeddings_as_they_are():
         (np.ones(5), np.arange(5), "Expected 2D array"),
         (np.ones((1, 3)), np.arange(1), "minimum of 2"),
         (np.ones((0, 3)), np.arange(0), "empty"),
+        (np.full((5, 3), "a"), np.arange(5), "X must hold numbers for the module"),
         ([(np.ones(3), 1), (np.ones(3), 2)], None, "X must be a table of equal rows, got a list"),
     ],
 )
@@ -348,6 +356,11 @@ def test_rows_that_do_not_fit(X, y, message):
     with pytest.raises(ValueError, match=message):
         plane.record(X, y)
     assert plane.points_ == []
+
+
+def test_sparse_rows(rows):
+    with pytest.raises(TypeError, match=r"Use X.toarray\(\)"):
+        InformationPlane(network()).record(csr_matrix(rows[0]), rows[1])
 
 
 def test_a_loader_beside_labels_and_one_of_three_parts(rows):

@@ -11,7 +11,12 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from infotheory._base import MutualInformationEstimator, fitted_value, last_step
+from infotheory._base import (
+    MutualInformationEstimator,
+    check_instance,
+    information_of,
+    last_step,
+)
 from infotheory._validation import Variable, pairing_notes
 from infotheory._xp._codes import joint_codes
 from infotheory.functional import (
@@ -125,7 +130,9 @@ class BinnedMutualInformation(MutualInformationEstimator):
         self.estimator = estimator
 
     @property
-    def _information_laws(self) -> dict[str, str | None]:
+    def _information_laws(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self,
+    ) -> dict[str, str | None]:
         """Bins keep neither the truth nor sums over columns; integers are symbols."""
         laws: dict[str, str | None] = dict.fromkeys(("truth", "additivity", "integers"))
         if not isinstance(self.binning, str):
@@ -150,6 +157,8 @@ class BinnedMutualInformation(MutualInformationEstimator):
             The fitted estimator.
         """
         x, target, given = self._check_pair(X, y, condition, discrete=None)
+        if self.estimator is not None:
+            check_instance(self.estimator)
         cells, self.edges_, n_cells = self._binned(x)
         symbols, n_target = target.codes()[0], math.inf
         if self.target == "bins":
@@ -208,7 +217,7 @@ class BinnedMutualInformation(MutualInformationEstimator):
         words = {"condition": self._codes[2]} if len(self._codes) > 2 else {}
         x, y = (codes[:, None] for codes in self._codes[:2])
         self._fitted = clone(self.estimator).fit(x, y, **words)
-        return fitted_value(self._fitted), list(getattr(last_step(self._fitted), "notes_", ()))
+        return information_of(self._fitted), list(getattr(last_step(self._fitted), "notes_", ()))
 
     def _own_notes(self, x: Variable, largest: float) -> list[str]:
         cells, symbols = self._codes[:2]

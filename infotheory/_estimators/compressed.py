@@ -13,8 +13,9 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import available_if
 
 from infotheory._base import (
-    EntropyEstimator,
     MutualInformationEstimator,
+    check_instance,
+    information_of,
     last_step,
     takes_variables,
 )
@@ -124,7 +125,9 @@ class CompressedMutualInformation(MutualInformationEstimator):
         self.random_state = random_state
 
     @property
-    def _information_laws(self) -> dict[str, str | None]:
+    def _information_laws(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self,
+    ) -> dict[str, str | None]:
         """Those of the estimator, but that of two blocks one may be dropped."""
         laws = getattr(last_step(self.estimator), "_information_laws", None)
         return {**(laws or {}), "additivity": None}
@@ -147,11 +150,7 @@ class CompressedMutualInformation(MutualInformationEstimator):
         """
         x, target = self._check_X(X, discrete=None), describe(y, "y", min_samples=1)
         check_same_length(x, target)
-        if isinstance(last_step(self.estimator), EntropyEstimator):
-            raise TypeError(
-                f"estimator must estimate mutual information, got {self.estimator!r}, which "
-                f"estimates an entropy. Wrap it: EntropySum({type(self.estimator).__name__}())."
-            )
+        check_instance(self.estimator)
         rng = local_random_state(self.random_state)
         sides: list[_Side] = []
         for variable, compressor, size in zip(
@@ -182,12 +181,7 @@ class CompressedMutualInformation(MutualInformationEstimator):
 
     def _take_over(self, fitted: Any) -> None:
         """The value and what the estimator says of it."""
-        if not hasattr(fitted, "mutual_information_"):
-            raise TypeError(
-                f"estimator must leave mutual_information_ after fit, which "
-                f"{type(fitted).__name__} does not. Pass for instance KSG()."
-            )
-        self.mutual_information_ = float(fitted.mutual_information_)
+        self.mutual_information_ = information_of(fitted)
         self.saturation_limit_ = float(getattr(fitted, "saturation_limit_", math.nan))
         self.saturated_ = bool(getattr(fitted, "saturated_", False))
         vars(self).pop("standard_error_", None)
@@ -227,7 +221,9 @@ class CompressedMutualInformation(MutualInformationEstimator):
                 f"n_components must be an integer of at least 1, or two of them, got "
                 f"{self.n_components!r}. Pass for instance 4."
             )
-        if variable.dim <= size:
+        size = int(size)
+        # Of a constant table there is nothing to keep.
+        if variable.dim <= size or not np.any(np.ptp(variable.labelled(False).values, axis=0)):
             return None
         if len(variable) <= size:
             raise ValueError(
@@ -235,7 +231,7 @@ class CompressedMutualInformation(MutualInformationEstimator):
                 f"for {len(variable)}. Pass more rows, or fewer components."
             )
         if compressor == "pca":
-            return PCA(int(size), svd_solver="full")
+            return PCA(size, svd_solver="full")
         try:
             import torch  # noqa: F401
         except ImportError as error:
@@ -245,7 +241,7 @@ class CompressedMutualInformation(MutualInformationEstimator):
             ) from error
         from infotheory._autoencoder import Autoencoder
 
-        return Autoencoder(int(size), random_state=seed)
+        return Autoencoder(size, random_state=seed)
 
     @available_if(_knows("_standard_error"))
     def _standard_error(self) -> float:

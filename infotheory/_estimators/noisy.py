@@ -22,6 +22,7 @@ from infotheory.functional import (
 # Share of ln n beyond which the rows are too few for the noise: the value fell short by 5 % of
 # the truth from there on, for normal layers of five and of ten units.
 _SATURATED = 0.7
+_LEAST = 1e-100
 
 
 class NoisyMutualInformation(MutualInformationEstimator):
@@ -102,6 +103,7 @@ class NoisyMutualInformation(MutualInformationEstimator):
         "n_draws": [Interval(Integral, 2, None, closed="left")],
         "random_state": ["random_state", np.random.Generator],
     }
+
     def __init__(
         self,
         *,
@@ -116,7 +118,9 @@ class NoisyMutualInformation(MutualInformationEstimator):
         self.random_state = random_state
 
     @property
-    def _information_laws(self) -> dict[str, str | None]:
+    def _information_laws(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self,
+    ) -> dict[str, str | None]:
         """Noise has a unit, y is symbols, and less of X is no function of y."""
         laws: dict[str, str | None] = dict.fromkeys(
             ("scale", "symmetry", "truth", "independence", "data-processing", "additivity")
@@ -214,6 +218,11 @@ class NoisyMutualInformation(MutualInformationEstimator):
             raise ValueError(
                 f"noise must be a positive standard deviation, or one for each of {d} columns, got "
                 f"{noise!r}. Return such numbers from the callable."
+            )
+        if not np.all(each > _LEAST * np.ptp(values, axis=0).max()) or not np.all(each**2 > 0):
+            raise ValueError(
+                f"noise must be above {_LEAST:g} of the spread of X for its squares to be numbers, "
+                f"got {np.min(each):g}. Raise it: every row arrives as itself long before."
             )
         return np.broadcast_to(each, (d,)).copy()
 

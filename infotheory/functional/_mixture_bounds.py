@@ -142,8 +142,10 @@ def log_kernel_means(points: Array, centres: Array, rates: Sequence[float] = (1.
         if torch.is_grad_enabled() and (points.requires_grad or centres.requires_grad):
             from torch.utils.checkpoint import checkpoint
 
-            def work(some: Array, every: Array) -> Any:
+            def again(some: Array, every: Array) -> Any:
                 return checkpoint(block, some, every, use_reentrant=False, preserve_rng_state=False)
+
+            work = again
 
     starts = range(0, n, size)
     parts = [work(points[..., s : min(s + size, n), :], centres) for s in starts]

@@ -286,7 +286,7 @@ def _within(points: Array, centres: Array, groups: list[np.ndarray] | None, rate
     parts = []
     for rows in groups:
         index = like(rows, centres)
-        some = [xp.take(part, index, axis=0) for part in (points, centres)]
-        parts.append(log_kernel_means(*some, (rate,))[0])
+        own, every = (xp.take(part, index, axis=0) for part in (points, centres))
+        parts.append(log_kernel_means(own, every, (rate,))[0])
     back = np.argsort(np.concatenate(groups), kind="stable")
     return xp.take(xp.concat(parts), like(back, centres), axis=0)
