@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from infotheory._validation import describe
+from infotheory.functional._sinkhorn_precision import matters, noise, potential_size
 
 _UNITS = {
     "half-sqeuclidean": "squared column units",
@@ -71,6 +72,20 @@ def mean_variance(values: np.ndarray, weights: np.ndarray) -> float:
     if not size < 1:
         return 0.0
     return float(weights**2 @ (values - weights @ values) ** 2) / (1 - size)
+
+
+def rounding_note(
+    potentials: tuple[np.ndarray, np.ndarray], epsilon: float, tol: float
+) -> list[str]:
+    """What to say of potentials so large that their rounding may be seen in the marginals."""
+    size, dtype = potential_size(*potentials), np.dtype(np.float64)
+    if not matters(size, epsilon, tol, dtype, np):
+        return []
+    return [
+        f"Potentials reach {size:.2g}, and what is rounded off them moves entries of the plan by a "
+        f"share of about {noise(size, epsilon, dtype, np):.1g}: the samples are far apart for "
+        f"this epsilon. Take its mean off each of them; with squared distances that moves no plan."
+    ]
 
 
 def one_to_one_note(information: float, a: np.ndarray, b: np.ndarray) -> list[str]:

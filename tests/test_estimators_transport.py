@@ -530,7 +530,8 @@ def test_measures_in_blocks_are_those_of_the_plan(max_iter):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         found = sinkhorn(cost, a, b, epsilon=0.01, max_iter=max_iter)
-    value, mean, gap = plan_measures(found)
+    value, mean, gap, information = plan_measures(found)
+    assert information == pytest.approx(float(found.mutual_information), rel=1e-10)
     assert value == pytest.approx(float(found.value), rel=1e-12)
     assert mean == pytest.approx(float(found.cost), rel=1e-12)
     assert gap == pytest.approx(float(found.duality_gap), rel=1e-6, abs=1e-15)

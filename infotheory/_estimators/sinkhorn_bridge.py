@@ -219,7 +219,7 @@ class SinkhornBridge(TransportEstimator):
             if _effective_rows(plan) >= goal:
                 if k <= 0 or enough is False:
                     return level
-                enough, init, k = True, plan.dual, k - 1
+                enough, init, k = True, plan.fixed_potentials, k - 1
             elif enough:
                 return self._between(costs, level, goal, init)
             else:

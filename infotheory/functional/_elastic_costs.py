@@ -13,7 +13,7 @@ from array_api_compat import device
 
 from infotheory._xp import array_namespace, safe_log
 from infotheory._xp._namespace import Array
-from infotheory.functional._sinkhorn import check_positive
+from infotheory.functional._transport_checks import check_positive
 from infotheory.functional._transport_costs import check_columns, namespace_of_points
 
 REGULARISERS = ("l1", "stvs", "k-overlap")

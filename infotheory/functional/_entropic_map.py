@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from infotheory._xp import array_namespace, logsumexp, safe_log
 from infotheory._xp._namespace import Array
+from infotheory.functional._transport_checks import check_positive
 from infotheory.functional._transport_costs import (
     check_columns,
     namespace_of_points,
@@ -152,11 +153,20 @@ def _scores(
     X: Array, Y: Array, g: Array, b: Array, epsilon: float, cost: Cost
 ) -> Iterator[tuple[Array, Callable[[], Array]]]:
     """Log weights up to a constant a row, and how to get the part of the cost that it is."""
-    # Plans import this module.
-    from infotheory.functional._sinkhorn import check_positive
-
     check_positive(epsilon=epsilon)
     xp = namespace_of_points(X, Y)
+    for name, part, holds in (
+        ("g", g, xp.all(xp.isfinite(g))),
+        ("b", b, xp.all(b >= 0) & (xp.sum(b) > 0)),
+    ):
+        if part.shape[-1] != Y.shape[-2]:
+            raise ValueError(
+                f"{name} must have an entry for each of the {Y.shape[-2]} rows of Y, got shape "
+                f"{tuple(part.shape)}."
+            )
+        if not bool(holds):
+            rule = "be finite" if name == "g" else "not be negative, missing or 0 for all rows"
+            raise ValueError(f"{name} must {rule}. Pass those of the plan.")
     n, step = X.shape[-2], max(1, _BLOCK // Y.shape[-2])
     blocks = [slice(i, min(i + step, n)) for i in range(0, n, step)]
     log_b = safe_log(b)[..., None, :]

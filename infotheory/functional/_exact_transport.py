@@ -11,8 +11,8 @@ from array_api_compat import device
 
 from infotheory._xp import array_namespace, detached_numpy
 from infotheory._xp._namespace import Array
-from infotheory.functional._sinkhorn import checked_cost, checked_weights
 from infotheory.functional._sinkhorn_points import checked_points
+from infotheory.functional._transport_checks import check_count, checked_cost, checked_weights
 from infotheory.functional._transport_costs import transport_cost
 
 _OPTIMAL = 1  # what POT's network simplex returns then
@@ -99,6 +99,7 @@ def exact_transport(
     """
     ot = import_pot("exact_transport")
     cost = checked_cost(cost)
+    check_count(1, max_iter=max_iter)
     if cost.ndim != 2 or 0 in cost.shape:
         raise ValueError(
             f"cost must have shape (n, m), at least one of each, got {tuple(cost.shape)}. Solve "

@@ -1,6 +1,8 @@
-"""Value, cost and gap of an entropic plan with one more array than its costs."""
+"""Value, cost, gap and information of an entropic plan with one more array than its costs."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,8 +11,17 @@ from infotheory.functional._sinkhorn_plan import EntropicPlan
 _BLOCK = 2**17  # pairs of a pass, in the cache
 
 
-def plan_measures(found: EntropicPlan) -> tuple[float, float, float]:
-    """``value``, ``cost`` and ``duality_gap`` of one problem in NumPy, in blocks of rows."""
+class PlanMeasures(NamedTuple):
+    """What :class:`EntropicPlan` has under these names."""
+
+    value: float
+    cost: float
+    duality_gap: float
+    mutual_information: float
+
+
+def plan_measures(found: EntropicPlan) -> PlanMeasures:
+    """Of one problem in NumPy, in blocks of rows."""
     (f, g), a, b, costs, eps = found.dual, found.a, found.b, found.cost_matrix, found.epsilon
     step = max(1, _BLOCK // len(b))
     parts = [slice(i, i + step) for i in range(0, len(a), step)]
@@ -20,12 +31,16 @@ def plan_measures(found: EntropicPlan) -> tuple[float, float, float]:
 
     plan = np.concatenate([a[rows, None] * np.exp(log_density(rows)) * b for rows in parts])
     mass = plan.sum(axis=1)
-    value = float(a @ f + b @ g - eps * (mass.sum() - 1))
-    cost = 0.0
+    potentials = found.fixed_potentials
+    value = float(a @ potentials[0] + b @ potentials[1] - eps * (mass.sum() - 1))
+    cost = information = 0.0
     for rows in parts:
         # What has no mass has no share, however large its cost.
         some = plan[rows] > 0
         cost += float(np.sum(np.where(some, costs[rows] * plan[rows], 0.0)))
+        information += float(np.sum(np.where(some, log_density(rows) * plan[rows], 0.0)))
+    if found.offsets is not None:
+        cost += float(a @ found.offsets[0] + b @ found.offsets[1])
     # The rounded plan, as `rounded` makes it: rows and columns cut, and what lacks spread out.
     kept_rows = np.where(mass > a, a / np.where(mass > 0, mass, 1.0), 1.0)
     columns = kept_rows @ plan
@@ -42,4 +57,4 @@ def plan_measures(found: EntropicPlan) -> tuple[float, float, float]:
         log_ratio = np.log(density) - log_density(rows)
         terms = np.where(some, rounded * log_ratio + plan[rows] - rounded, plan[rows])
         gap += float(np.sum(np.clip(terms, 0.0, None)))
-    return value, cost, eps * gap
+    return PlanMeasures(value, cost, eps * gap, information)

@@ -12,6 +12,7 @@ from infotheory.functional._point_costs import PointCosts
 from infotheory.functional._point_kernels import kernel_of
 from infotheory.functional._sinkhorn import solved
 from infotheory.functional._sinkhorn_ascent import Ascent, Counts, Problem
+from infotheory.functional._transport_checks import checked_cost
 
 _PART = 2000  # points of each cloud that are solved for first, as an array
 _SHARE = 10  # of the points, in each part of a part
@@ -82,6 +83,8 @@ def _of_a_part(costs: PointCosts, a: Array, b: Array, epsilon: float, max_iter: 
     rows, of_rows = _thinned(costs.X, a, largest)
     columns, of_columns = _thinned(costs.copies[0], b, largest)
     part = costs.kept(rows, columns)
+    if callable(part.cost):
+        checked_cost(part.whole())
     _, g, _, _ = point_potentials(
         part, of_rows, of_columns, epsilon, _PART_TOL, min(max_iter, _PART_SWEEPS), None
     )

@@ -13,6 +13,7 @@ from array_api_compat import is_numpy_array, is_torch_array
 from infotheory._xp import array_namespace, detached_numpy, like, logsumexp
 from infotheory._xp._namespace import Array
 from infotheory.functional._sinkhorn_implicit import off_graph
+from infotheory.functional._transport_checks import check_positive
 from infotheory.functional._transport_costs import COSTS, transport_cost
 
 Cost = str | Callable[[Array, Array], Array]
@@ -64,8 +65,6 @@ def group_invariant_cost(
     >>> print(f"{group_invariant_cost(X, Y, lambda rows: -rows, epsilon=0.1)[0, 0]:.4f}")
     0.0693
     """
-    from infotheory.functional._sinkhorn import check_positive
-
     check_positive(epsilon=epsilon)
     return _averaged([transport_cost(X, image, cost) for image in orbit(Y, group)], epsilon)
 

@@ -11,8 +11,8 @@ from array_api_compat import device
 
 from infotheory._xp import array_namespace, detached_numpy, safe_log
 from infotheory._xp._namespace import Array
-from infotheory.functional._sinkhorn import check_positive, checked_cost, checked_weights
 from infotheory.functional._sinkhorn_implicit import off_graph, once_differentiable
+from infotheory.functional._transport_checks import check_positive, checked_cost, checked_weights
 
 _FASTER = 1.5  # the growth of the exponent of updates that go well
 _UPDATES = 50  # before the interior point method takes over

@@ -17,8 +17,9 @@ import numpy as np
 from scipy.special import softmax
 
 from infotheory._xp._namespace import Array
-from infotheory.functional._sinkhorn import check_positive, sinkhorn
+from infotheory.functional._sinkhorn import sinkhorn
 from infotheory.functional._sinkhorn_points import checked_points, positive_weights
+from infotheory.functional._transport_checks import check_count, check_positive
 from infotheory.functional._transport_costs import namespace_of_points, transport_cost
 
 _BLOCK = 2**22  # entries that a pass works on at once
@@ -209,9 +210,7 @@ def semi_discrete(
     check_positive(epsilon=epsilon)
     if not 0 <= decay < math.inf:
         raise ValueError(f"decay must be 0 or positive and finite, got {decay!r}.")
-    for name, number in (("batch_size", batch_size), ("max_iter", max_iter)):
-        if not number >= 1:
-            raise ValueError(f"{name} must be at least 1, got {number!r}.")
+    check_count(1, batch_size=batch_size, max_iter=max_iter)
     m = len(Y)
     first = draw(max(2, min(_N_FIRST, 2 * _BLOCK // max(1, m))))
     try:
@@ -263,7 +262,7 @@ def _start(products: np.ndarray, b: np.ndarray, level: float) -> np.ndarray:
         found = sinkhorn(-products, b=b, epsilon=level, tol=_FIRST_TOL, max_iter=2000)
     # In this gauge two points share a boundary where their scores are equal, as without
     # regularisation, so that the potential depends on epsilon in second order only.
-    offset = found.dual[1] + level * np.log(b)
+    offset = found.fixed_potentials[1] + level * np.log(b)
     return offset - b @ offset
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from array_api_compat import device
 
 from infotheory._xp import array_namespace, detached_numpy, safe_log
 from infotheory._xp._namespace import Array
@@ -15,6 +15,20 @@ from infotheory.functional._sinkhorn_ascent import Ascent, Counts, Problem
 from infotheory.functional._sinkhorn_implicit import off_graph
 from infotheory.functional._sinkhorn_kernels import soft_minimum
 from infotheory.functional._sinkhorn_plan import EntropicPlan
+from infotheory.functional._sinkhorn_precision import (
+    check_resolved,
+    in_double,
+    matters,
+    potential_size,
+    reduced,
+)
+from infotheory.functional._transport_checks import (
+    check_count,
+    check_library,
+    check_positive,
+    checked_cost,
+    checked_weights,
+)
 
 METHODS = ("auto", "log", "kernel", "truncated", "newton")
 _FACTOR = 4.0  # between the epsilons of the path
@@ -23,7 +37,6 @@ _STAGE_TOL = 0.01
 _FIRST_SHARE = 0.02  # of the range of costs, from which no path is needed
 _NEWTON_STEPS = 60
 _MOST_LEFT = 25.0  # sweeps foreseen, above which a handful of Newton steps is the shorter way
-_WEIGHT_TOLERANCE = 1e-6
 
 
 def sinkhorn(
@@ -73,7 +86,10 @@ def sinkhorn(
     ------
     ValueError
         If cost or weights are not finite, weights are negative or do not sum to 1 within 1e-6,
-        shapes do not match, or epsilon, tol or method is out of its rule.
+        shapes do not match, epsilon, tol, max_iter or method is out of its rule, or epsilon is so
+        small beside the costs that their rounding hides it.
+    TypeError
+        If cost and weights are not arrays of one library.
 
     Warns
     -----
@@ -82,6 +98,11 @@ def sinkhorn(
 
     Notes
     -----
+    Potentials are large beside epsilon, and what is rounded off them counts in units of it: floats
+    are made float64 ones for the work (where the device has them), and what is asked for comes in
+    the dtype of the cost. A part of each row and column of
+    the cost that is large beside epsilon is taken out first; it moves no plan.
+
     A sweep costs O(n m), memory O(n m) for a few arrays. A Newton step is solved for at once on at
     most 400 points of the smaller side, in O(min(n, m)^2 max(n, m)), and otherwise by conjugate
     gradients with products of the entries that count. The dual value never falls along the way.
@@ -100,25 +121,43 @@ def sinkhorn(
     >>> found.converged
     True
     """
-    cost, a, b = _checked(cost, a, b, epsilon, tol, method)
-    start = None if init is None else _start(getattr(init, "dual", init), a, b)
+    cost, a, b = _checked(cost, a, b, epsilon, tol, max_iter, method)
+    start = None if init is None else _start(getattr(init, "fixed_potentials", init), a, b)
+    xp, given, epsilon = array_namespace(cost), cost.dtype, float(epsilon)
+    cost, a, b = in_double(cost, a, b)
+    if given != cost.dtype:
+        # Weights that sum to 1 in fewer digits do not yet.
+        a, b = (w / xp.sum(w, axis=-1, keepdims=True) for w in (a, b))
+        start = None if start is None else in_double(*start)
+    cost, offsets = reduced(cost, epsilon, tol)
+    if start is not None and offsets is not None:
+        start = start[0] - offsets[0], start[1] - offsets[1]
     f, g, error, counts = solved(cost, a, b, epsilon, tol, max_iter, method, start)
-    worst = float(np.max(detached_numpy(error)))
-    notes = ()
-    if not worst <= tol:
-        notes = (unconverged(worst, tol, counts),)
-        warnings.warn(notes[0], RuntimeWarning, stacklevel=2)
-    return EntropicPlan(
+    plan = EntropicPlan(
         cost,
         a,
         b,
-        float(epsilon),
+        epsilon,
         (f, g),
         error,
-        worst <= tol,
+        True,
         counts.in_all,
-        notes,
+        offsets=offsets,
+        dtype=given,
     )
+    worst = float(np.max(detached_numpy(error)))
+    note = unconverged(worst, tol, counts)
+    if matters(potential_size(f, g), epsilon, tol, f.dtype, xp):
+        error = xp.maximum(error, plan.exposed_error())
+        exposed = float(np.max(detached_numpy(error)))
+        if worst <= tol < exposed:
+            note = rounded_off(exposed, tol, f.dtype)
+        worst = exposed
+    if worst <= tol:
+        return replace(plan, marginal_error=error)
+    notes = (note,)
+    warnings.warn(notes[0], RuntimeWarning, stacklevel=2)
+    return replace(plan, marginal_error=error, converged=False, notes=notes)
 
 
 def solved(
@@ -146,8 +185,15 @@ def solved(
 def _start(init: Any, a: Array, b: Array) -> tuple[Array, Array]:
     """Potentials to start from, without what is common to all points: it has no meaning alone."""
     xp = array_namespace(a)
+    if not isinstance(init, tuple | list) or len(init) != 2:
+        raise TypeError(
+            f"init must be the pair of potentials f and g, or a plan with such, got "
+            f"{type(init).__name__}. Pass found.potentials of a problem near by."
+        )
     found = []
     for name, potential, w in zip("fg", init, (a, b), strict=True):
+        check_library(f"init ({name})", potential, w)
+        potential = xp.astype(off_graph(potential), w.dtype)
         if tuple(potential.shape) != tuple(w.shape) or not bool(xp.all(xp.isfinite(potential))):
             raise ValueError(
                 f"init must hold finite potentials of the points, for {name} of shape "
@@ -157,6 +203,14 @@ def _start(init: Any, a: Array, b: Array) -> tuple[Array, Array]:
             )
         found.append(potential - xp.mean(potential, axis=-1, keepdims=True))
     return found[0], found[1]
+
+
+def rounded_off(error: float, tol: float, dtype: Any) -> str:
+    """What is said of a plan that is as good as its potentials can tell."""
+    return (
+        f"The marginals of the plan are off by {error:.2g} (tol={tol:g}), since potentials are "
+        f"rounded to {dtype}, whatever the number of sweeps: raise epsilon or tol."
+    )
 
 
 def unconverged(error: float, tol: float, counts: Counts) -> str:
@@ -169,10 +223,17 @@ def unconverged(error: float, tol: float, counts: Counts) -> str:
 
 
 def _checked(
-    cost: Array, a: Array | None, b: Array | None, epsilon: float, tol: float, method: str
+    cost: Array,
+    a: Array | None,
+    b: Array | None,
+    epsilon: float,
+    tol: float,
+    max_iter: int,
+    method: str,
 ) -> tuple[Array, Array, Array]:
     cost = checked_cost(cost)
     check_positive(epsilon=epsilon, tol=tol)
+    check_count(0, max_iter=max_iter)
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
     *some, n, m = cost.shape
@@ -181,89 +242,6 @@ def _checked(
         checked_weights("a", a, (*some, n), cost, "row of cost"),
         checked_weights("b", b, (*some, m), cost, "column of cost"),
     )
-
-
-def checked_cost(cost: Array) -> Array:
-    """Finite costs of floats, of two axes or more."""
-    xp = _namespace_of("cost", cost)
-    if xp.isdtype(cost.dtype, "complex floating"):
-        raise ValueError(f"cost must be real, got {cost.dtype}. Take its real part or its size.")
-    if not xp.isdtype(cost.dtype, "real floating"):
-        cost = xp.astype(cost, xp.float64)
-    if cost.ndim < 2 or 0 in cost.shape:
-        raise ValueError(
-            f"cost must have two axes or more, at least one row and one column, got shape "
-            f"{tuple(cost.shape)}. Rows are points of the source, columns of the target."
-        )
-    if not bool(xp.all(xp.isfinite(cost))):
-        raise ValueError(
-            "cost must be finite. Replace what is missing, and forbidden pairs by a large cost; "
-            "scale down points whose squared distances leave the range of floats."
-        )
-    return cost
-
-
-def check_positive(**values: float) -> None:
-    """Raise for what is not positive and finite."""
-    for name, value in values.items():
-        try:
-            holds = math.isfinite(value) and value > 0
-        except TypeError as error:
-            raise TypeError(f"{name} must be a positive number, got {value!r}.") from error
-        if not holds:
-            raise ValueError(f"{name} must be positive and finite, got {value!r}.")
-
-
-def _namespace_of(name: str, *arrays: Array) -> Any:
-    """The library of arrays, the first of which has that name."""
-    try:
-        return array_namespace(*arrays)
-    except TypeError as error:
-        kinds = [f"{type(x).__module__.split('.')[0]}.{type(x).__name__}" for x in arrays]
-        others = f", beside {kinds[1]}" if kinds[1:] else ""
-        raise TypeError(
-            f"{name} must be an array of the library of all others, got {kinds[0]}{others}. "
-            f"Convert it, as by numpy.asarray or torch.as_tensor."
-        ) from error
-
-
-def checked_weights(
-    name: str,
-    w: Array | None,
-    shape: tuple[int, ...],
-    like: Array,
-    each: str,
-    *,
-    is_law: bool = True,
-) -> Array:
-    """Weights in the dtype of an array, uniform if None; `each` is what has one.
-
-    They have sum 1, or any that is positive where they are no law.
-    """
-    xp = array_namespace(like)
-    if w is None:
-        return xp.full(shape, 1 / shape[-1], dtype=like.dtype, device=device(like))
-    _namespace_of(name, w, like)
-    weights: Array = xp.astype(w, like.dtype)
-    if weights.shape[-1:] != shape[-1:]:
-        raise ValueError(
-            f"{name} must have {shape[-1]} entries, one for each {each}, "
-            f"got shape {tuple(weights.shape)}."
-        )
-    if not bool(xp.all(weights >= 0)):
-        raise ValueError(f"{name} must not be negative or missing, got {float(xp.min(weights)):g}.")
-    total = xp.sum(weights, axis=-1, keepdims=True)
-    if not is_law:
-        if not bool(xp.all(xp.isfinite(total) & (total > 0))):
-            raise ValueError(
-                f"{name} must have a finite sum above 0, got {float(xp.min(total)):g}."
-            )
-        return xp.broadcast_to(weights, shape)
-    if not bool(xp.all(xp.abs(total - 1) <= _WEIGHT_TOLERANCE)):
-        raise ValueError(
-            f"{name} must sum to 1, got {float(xp.max(total)):.6g}. Divide it by its sum."
-        )
-    return xp.broadcast_to(weights / total, shape)
 
 
 def _solve(
@@ -306,6 +284,10 @@ def _solve(
             if not bool(xp.all(error <= goal)):
                 error = ascent.climb(goal, max_iter - counts.in_all, most_sweeps_left=math.inf)
         f, g = ascent.potentials()
+        # What is common to all drifts along the path, and would be rounded with the rest.
+        drift = (xp.sum(problem.a * f, axis=-1) - xp.sum(problem.b * g, axis=-1))[..., None] / 2
+        f, g = f - drift, g + drift
+        check_resolved(f, g, level)
         seen.append((level, f, g))
     # Points without weight have the potentials of the update that would be theirs.
     if not bool(xp.all(problem.a > 0)):

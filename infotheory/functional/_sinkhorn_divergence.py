@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from infotheory._xp import array_namespace, safe_log
-from infotheory._xp._namespace import Array
+from infotheory._xp._namespace import Array, as_float
 from infotheory.functional._sinkhorn import sinkhorn
 from infotheory.functional._sinkhorn_implicit import off_graph
 from infotheory.functional._sinkhorn_kernels import soft_minimum
 from infotheory.functional._sinkhorn_plan import EntropicPlan
-from infotheory.functional._transport_costs import transport_cost
+from infotheory.functional._sinkhorn_precision import in_double
+from infotheory.functional._transport_costs import namespace_of_points, transport_cost
 
 _MOST_SWEEPS = 100  # of a plan of a law to itself; some twenty are enough
 _STAYS_FREE = 1e-3  # of epsilon, that the cost of staying may be for the exponential to be safe
@@ -53,7 +54,8 @@ class DebiasedTransport:
 
         Twice differentiable, as the value of each plan is.
         """
-        return self.across.value - (self.of_x.value + self.of_y.value) / 2
+        value = self.across.full_value - (self.of_x.full_value + self.of_y.full_value) / 2
+        return self.across.as_given(value)
 
     @cached_property
     def potentials(self) -> tuple[Array, Array]:
@@ -62,11 +64,12 @@ class DebiasedTransport:
         The first variation of the value in each law: what it gains per mass moved to a point. In
         units of the cost, off the graph of any gradient, with equal means.
         """
-        f, g = self.across.dual[0] - self.of_x.dual[0], self.across.dual[1] - self.of_y.dual[1]
+        f, g = self.across.fixed_potentials
+        f, g = f - self.of_x.fixed_potentials[0], g - self.of_y.fixed_potentials[1]
         xp = array_namespace(f)
         a, b = off_graph(self.across.a), off_graph(self.across.b)
         half = (xp.sum(a * f, axis=-1) - xp.sum(b * g, axis=-1))[..., None] / 2
-        return f - half, g + half
+        return self.across.as_given(f - half), self.across.as_given(g + half)
 
     @property
     def converged(self) -> bool:
@@ -201,9 +204,14 @@ def debiased_transport(
     >>> print(debiased_transport(X, Y, 0.1).potentials[0].round(2) + 0)
     [2. 0.]
     """
+    namespace_of_points(X, Y)
+    given = as_float(X).dtype
+    if not callable(cost):
+        # Differences of the three values are small beside each; a callable knows its own dtype.
+        X, Y = in_double(X, Y)
     across, within_x, within_y = (transport_cost(s, t, cost) for s, t in ((X, Y), (X, X), (Y, Y)))
     options: dict[str, Any] = {"epsilon": epsilon, "tol": tol, "max_iter": max_iter}
-    return debiased(across, within_x, within_y, a, b, **options)
+    return debiased(across, within_x, within_y, a, b, dtype=given, **options)
 
 
 def debiased(
@@ -217,10 +225,12 @@ def debiased(
     tol: float,
     max_iter: int,
     init: tuple[Array, Array] | None = None,
+    dtype: Any = None,
 ) -> DebiasedTransport:
     """The same from costs; `init` are potentials to start from, those of each law with itself."""
     options: dict[str, Any] = {"epsilon": epsilon, "tol": tol, "max_iter": max_iter}
-    plan = sinkhorn(across, a, b, **options, init=init)
+    across, within_x, within_y = in_double(across, within_x, within_y)
+    plan = replace(sinkhorn(across, a, b, **options, init=init), dtype=dtype)
     f, g = (None, None) if init is None else init
     return DebiasedTransport(
         plan,

@@ -13,8 +13,11 @@ from infotheory.functional._point_ascent import point_potentials
 from infotheory.functional._point_costs import Cost, Group, PointCosts, orbit
 from infotheory.functional._point_kernels import kernel_of
 from infotheory.functional._point_plan import EntropicPointPlan
-from infotheory.functional._sinkhorn import check_positive, checked_weights, unconverged
+from infotheory.functional._sinkhorn import unconverged
 from infotheory.functional._sinkhorn_ascent import Counts
+from infotheory.functional._sinkhorn_implicit import off_graph
+from infotheory.functional._sinkhorn_precision import largest
+from infotheory.functional._transport_checks import check_count, check_positive, checked_weights
 from infotheory.functional._transport_costs import COSTS, namespace_of_points
 
 
@@ -105,8 +108,8 @@ def sinkhorn_points(
     check_positive(epsilon=epsilon, tol=tol)
     if not (callable(cost) or cost in COSTS):
         raise ValueError(f"cost must be one of {', '.join(COSTS)} or a callable, got {cost!r}.")
-    if not block_size >= 1:
-        raise ValueError(f"block_size must be at least 1, got {block_size!r}.")
+    check_count(0, max_iter=max_iter)
+    check_count(1, block_size=block_size)
     a = checked_weights("a", a, (X.shape[0],), X, "row of X")
     b = checked_weights("b", b, (Y.shape[0],), Y, "row of Y")
     costs = PointCosts(X, orbit(Y, group), cost, float(epsilon), int(block_size))
@@ -134,6 +137,11 @@ def checked_points(X: Array, Y: Array) -> tuple[Array, Array]:
             )
         if not bool(xp.all(xp.isfinite(points))):
             raise ValueError(f"{name} must be finite. Replace or leave out what is missing.")
+        if not largest(off_graph(points)) <= float(xp.finfo(dtype).max) ** 0.25:
+            raise ValueError(
+                f"{name} must have squared distances that are floats, got entries of "
+                f"{largest(off_graph(points)):.2g}. Divide both samples by one large number."
+            )
     if X.shape[1] != Y.shape[1]:
         raise ValueError(
             f"X and Y must have the same number of columns, got {X.shape[1]} and {Y.shape[1]}."

@@ -13,10 +13,11 @@ import numpy as np
 
 from infotheory._xp import array_namespace, detached_numpy, safe_log
 from infotheory._xp._namespace import Array
-from infotheory.functional._sinkhorn import check_positive, checked_cost, checked_weights, solved
+from infotheory.functional._sinkhorn import solved
 from infotheory.functional._sinkhorn_ascent import Counts, Problem
 from infotheory.functional._sinkhorn_implicit import off_graph, once_differentiable
 from infotheory.functional._sinkhorn_plan import EntropicPlan, rounded
+from infotheory.functional._transport_checks import check_positive, checked_cost, checked_weights
 from infotheory.functional._unbalanced_ascent import solved_unbalanced
 
 _EQUAL = 1e-6  # relative difference of total masses that must be the same

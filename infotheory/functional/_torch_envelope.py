@@ -68,9 +68,9 @@ class _Refused(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         raise NotImplementedError(
-            "This value has a first derivative only: its gradient treats the potentials as "
-            "numbers, and a gradient of that gradient would leave out how they move. "
-            "functional.sinkhorn(...).value has second derivatives."
+            "This result has a first derivative only: a gradient of its gradient would leave out "
+            "how the potentials move beyond the first order. functional.sinkhorn(...).value and "
+            "functional.sinkhorn_divergence have second derivatives."
         )
 
 

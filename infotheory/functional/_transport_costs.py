@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from infotheory._xp import array_namespace
-from infotheory._xp._namespace import Array
+import numpy as np
 
+from infotheory._xp import array_namespace
+from infotheory._xp._namespace import Array, as_float
+from infotheory.functional._sinkhorn_precision import in_double
+
+# Errors of a float within which the squared distance of two points, by their squared norms, is 0.
+_ROUNDED = 8.0
 COSTS = ("half-sqeuclidean", "sqeuclidean", "euclidean", "cosine")
 
 
@@ -40,7 +45,9 @@ def transport_cost(
     -----
     Complexity O(n m d), memory O(n m). Squared distances are those of points moved to the mean of
     Y, so that what is lost to rounding is relative to the extent of the samples and not to how
-    far they are from the origin. Source: Villani, Optimal Transport (2009), chapter 6.
+    far they are from the origin; distances are computed in float64 (where the device has it), and
+    points nearer than about 1e-8 of their distance from that mean are at distance 0. Source:
+    Villani, Optimal Transport (2009), chapter 6.
 
     Examples
     --------
@@ -63,12 +70,19 @@ def transport_cost(
                 f"cost must return all pairs, shape {shape}, got {tuple(found.shape)}. Compare "
                 f"X[:, None, :] with Y[None, :, :]."
             )
-        return found
+        if array_namespace(found).isdtype(found.dtype, "complex floating"):
+            raise ValueError(f"cost must return real numbers, got {found.dtype}.")
+        return as_float(found)
     check_columns(X, Y)
+    X, Y = as_float(X), as_float(Y)
+    dtype = xp.result_type(X.dtype, Y.dtype)
+    X, Y = xp.astype(X, dtype), xp.astype(Y, dtype)
     if cost == "cosine":
         return 1 - _unit(X) @ xp.matrix_transpose(_unit(Y))
     if cost not in COSTS:
         raise ValueError(f"cost must be one of {', '.join(COSTS)} or a callable, got {cost!r}.")
+    if cost == "euclidean":
+        X, Y = in_double(X, Y)
     centre = xp.mean(Y, axis=-2, keepdims=True)
     x, y = X - centre, Y - centre
     norms = xp.sum(x * x, axis=-1)[..., :, None] + xp.sum(y * y, axis=-1)[..., None, :]
@@ -77,8 +91,9 @@ def transport_cost(
         return square
     if cost == "half-sqeuclidean":
         return square / 2
-    apart = square > 0
-    return xp.where(apart, xp.sqrt(xp.where(apart, square, 1.0)), 0.0)
+    # The root of what rounding leaves between equal points would not be small.
+    apart = square > _ROUNDED * float(xp.finfo(square.dtype).eps) * norms
+    return xp.astype(xp.where(apart, xp.sqrt(xp.where(apart, square, 1.0)), 0.0), dtype)
 
 
 def namespace_of_points(X: Array, Y: Array) -> Any:
@@ -92,6 +107,11 @@ def namespace_of_points(X: Array, Y: Array) -> Any:
             f"the other's, as by torch.from_numpy(X)."
         ) from error
     for name, points in (("X", X), ("Y", Y)):
+        if isinstance(points, np.ma.MaskedArray):
+            raise TypeError(
+                f"{name} must have no masked entries, and a masked array was passed. Leave rows "
+                f"out, or pass {name}.filled(value)."
+            )
         if points.ndim < 2 or 0 in points.shape[-2:]:
             raise ValueError(
                 f"{name} must have shape (..., points, columns), at least one of each, got "
