@@ -15,6 +15,7 @@ from infotheory.functional._spectrum import entropy_of_spectrum
 
 # Rows from which standard error and bias are found; both are known for other numbers of rows.
 _ROWS_FOR_ERRORS = 1000
+_ROUNDING = 1e-11
 _NEAR_CEILING = 0.9
 
 
@@ -88,6 +89,8 @@ def spectral_error_and_bias(
     rows = _rows_for_errors(n)
     some = [v.rows(rows) for v in variables]
     values = row_values(some)
+    if float(np.ptp(values)) <= _ROUNDING * max(1.0, float(np.max(np.abs(values)))):
+        return 0.0, 0.0  # all rows alike, or none
     m = len(rows)
 
     def statistic(part: tuple[np.ndarray, ...]) -> float:

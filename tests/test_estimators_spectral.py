@@ -181,7 +181,12 @@ def test_notes_at_the_ceiling_of_the_kernel() -> None:
     assert any("ln n" in note for note in narrow.notes_)
     assert any("joint" in n for n in MatrixMutualInformation(bandwidth=1e-3).fit(X, X).notes_)
     assert not MatrixEntropy().fit(X).notes_
-    assert MatrixEntropy().fit(np.ones((20, 2))).entropy_ == pytest.approx(0, abs=1e-12)
+    constant = confidence_interval(MatrixEntropy(), np.ones((20, 2)))
+    assert constant.value == 0
+    assert constant.interval == (0, 0)
+    assert any("constant" in note for note in constant.notes)
+    one_column = confidence_interval(VonNeumannEntropy(), X[:, :1])
+    assert one_column.interval == (0, 0)
 
 
 # Intervals and tests

@@ -148,7 +148,10 @@ class MatrixEntropy(EntropyEstimator):
         self._found: tuple[float, float] | None = None
         self.approximation_error_ = 0.0
         notes = []
-        if self.bandwidth_ is None:
+        if all(len(np.unique(column)) == 1 for column in x.columns):
+            self.entropy_ = 0.0
+            notes.append("X is constant: its entropy is 0, whatever the kernel.")
+        elif self.bandwidth_ is None:
             self.entropy_ = self._of_labels(x)
         elif self.method == "exact":
             self.entropy_ = float(matrix_entropy(kernel_gram(x, self.bandwidth_), self.alpha))
