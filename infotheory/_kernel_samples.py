@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from infotheory.functional import BANDWIDTH_RULES, kernel_bandwidth
+from infotheory.functional import kernel_bandwidth
+from infotheory.functional._bandwidth import BANDWIDTH_RULES
 
 BANDWIDTH = [Interval(Real, 0, None, closed="neither"), StrOptions(set(BANDWIDTH_RULES))]
 # Squared distances of so many bandwidths are floats.

@@ -14,7 +14,7 @@ PUBLIC_MODULES = ["", "datasets", "functional", "plotting", "testing"]
 if find_spec("torch") is not None:
     PUBLIC_MODULES.append("nn")
 # Constants, modules and a fixture; they have no docstring of that form.
-NOT_DOCUMENTED = {"__version__", "datasets", "functional", "COUNT_METHODS", "xp"}
+NOT_DOCUMENTED = {"__version__", "datasets", "functional", "COUNT_METHODS", "BANDWIDTH_RULES", "xp"}
 
 # Interfaces: members and a sentence; nothing is computed.
 PROTOCOLS = {"Distribution", "DivisibleDistribution", "JointLaw", "Transform"}

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist, pdist
 from scipy.stats import norm
 
+from infotheory.functional import _gram as gram
 from infotheory.functional import (
-    BANDWIDTH_RULES,
     gaussian_gram,
     gram_log_row_sums,
     gram_pair_sums,
     gram_row_sums,
     kernel_bandwidth,
 )
-from infotheory.functional import _gram as gram
+from infotheory.functional._bandwidth import BANDWIDTH_RULES
 from infotheory.functional._gram_orders import (
     ordered_products,
     part_sums,

@@ -14,10 +14,10 @@ from infotheory._base import MutualInformationEstimator
 from infotheory._kernel_samples import BANDWIDTH, ceiling_note, chosen_bandwidth, notes_of_sums
 from infotheory._validation import Variable, pairing_notes
 from infotheory.functional import (
-    PairSums,
     conditional_cauchy_schwarz_mutual_information,
     gram_pair_sums,
 )
+from infotheory.functional._gram import PairSums
 from infotheory.functional._gram_jackknife import (
     PairedSums,
     biased_criterion,
@@ -333,8 +333,8 @@ class HSIC(_KernelPairs):
     Intervals by leaving out each row, which takes two more passes; near independence they are
     rough. Complexity O(n^2 (d + e)), memory O(n (d + e)); a permutation test makes the kernels of
     X once for all permutations. Sources: Gretton et al. (2005), doi:10.1007/11564089_7; Song et
-    al. (2012), JMLR 13:1393-1434, of "unbiased"; Kornblith et al. (2019), arXiv:1905.00414, of the
-    alignment.
+    al. (2012), JMLR 13, pages 1393-1434, of "unbiased"; Kornblith et al. (2019), arXiv:1905.00414,
+    of the alignment.
 
     Examples
     --------

@@ -126,7 +126,6 @@ from infotheory.functional._gaussian_transport import (
     gaussian_wasserstein,
 )
 from infotheory.functional._gram import (
-    PairSums,
     gaussian_gram,
     gram_log_row_sums,
     gram_pair_sums,
@@ -305,7 +304,6 @@ __all__ = [
     "LowRankPlan",
     "MatrixEntropyApproximation",
     "MixtureEntropyBounds",
-    "PairSums",
     "RateDistortion",
     "SemiDiscretePotential",
     "SparseLaw",

@@ -64,7 +64,7 @@ def kernel_bandwidth(
     Complexity O(m^2 d) with m = min(n, max_rows), O(n m d) for "neighbors", O(n d) for
     "silverman", and O(n ln n) to sort. Sources: Silverman, Density Estimation for Statistics and
     Data Analysis (1986), section 4.3.2; Duin (1976), doi:10.1109/TC.1976.1674577, of the
-    likelihood; Gretton et al. (2012), JMLR 13:723-773, of the median.
+    likelihood; Gretton et al. (2012), JMLR 13, pages 723-773, of the median.
 
     Examples
     --------

@@ -40,7 +40,8 @@ def gaussian_gram(X: Array, Y: Array | None = None, *, bandwidth: float | Array)
     -----
     Complexity O(n m d), memory O(n m). Rows are moved to their mean first, so that what is lost to
     rounding is relative to the extent of the samples and not to how far they are from the origin.
-    Entries below the smallest number of the dtype are 0.
+    Entries below the smallest number of the dtype are 0. Rows are to be within 1e150 bandwidths of
+    each other. Source: Schölkopf and Smola, Learning with Kernels (2002), section 2.3.
 
     Examples
     --------
@@ -83,7 +84,8 @@ def gram_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Array)
     row sums too. On the CPU, where no gradient is asked for, sums of up to 32 columns are compiled
     and shared by as many threads as there are cores (``NUMBA_NUM_THREADS``); pairs so far apart
     that the kernel is below 1e-150 count as 1e-150. Otherwise they go through blocks of the
-    caller's library, which the gradient computes a second time instead of keeping them.
+    caller's library, which the gradient computes a second time instead of keeping them. Source:
+    Shawe-Taylor and Cristianini (2004), chapter 3, of products, doi:10.1017/CBO9780511809682.
 
     Examples
     --------
@@ -118,7 +120,8 @@ def gram_log_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Ar
 
     Notes
     -----
-    Complexity O(n m d), memory O((n + m) d). Some times slower than the sums themselves.
+    Complexity O(n m d), memory O((n + m) d). Some times slower than the sums themselves. Source:
+    Schölkopf and Smola, Learning with Kernels (2002), section 2.3, of the kernel.
 
     Examples
     --------
@@ -164,7 +167,8 @@ def gram_pair_sums(
 
     Notes
     -----
-    Complexity O(n^2 (d + e)), memory O(n (d + e)). As :func:`gram_row_sums`.
+    Complexity O(n^2 (d + e)), memory O(n (d + e)). As :func:`gram_row_sums`. Source: Gretton et al.
+    (2005), doi:10.1007/11564089_7, of what these sums are for.
 
     Examples
     --------

@@ -44,7 +44,7 @@ def mmd(
     The squared distance of the mean embeddings of both laws. For normal laws with covariances S,
     T, difference of means v and W = bandwidth^2 I it is :math:`g(0, 2S) + g(0, 2T) - 2 g(v, S + T)`
     with :math:`g(v, C) = |W|^{1/2} |W + C|^{-1/2} \exp(-v^T (W + C)^{-1} v / 2)`. Complexity
-    O((n + m)^2 d), memory O((n + m) d). Source: Gretton et al. (2012), JMLR 13:723-773.
+    O((n + m)^2 d), memory O((n + m) d). Source: Gretton et al. (2012), JMLR 13, pages 723-773.
 
     Examples
     --------
