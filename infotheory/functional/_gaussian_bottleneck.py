@@ -34,7 +34,7 @@ class GaussianInformationBottleneck:
     -----
     Everything else is computed when it is first asked for, and kept, in O(k). Made by
     :func:`gaussian_information_bottleneck`, where the formulas are and the source is named
-    (Chechik and others, 2005).
+    (Chechik and others, 2005, pages 165-188).
 
     Examples
     --------
@@ -237,7 +237,7 @@ def gaussian_information_curve(correlations: Array, information_x: Array) -> Arr
     left_j = xp.sum(xp.where(chosen, left, 0.0), axis=-1) / j[..., 0]
     # I_X is taken inside, where nothing is infinite.
     rate = xp.exp(-2 * nats[..., 0] / j[..., 0])
-    return -0.5 * j[..., 0] * xp.log(rate * xp.exp(told_j) + xp.exp(left_j))
+    return 0.0 - 0.5 * j[..., 0] * xp.log(rate * xp.exp(told_j) + xp.exp(left_j))
 
 
 def _checked_beta(beta: float) -> float:
