@@ -42,7 +42,7 @@ def transport(
         The target; its rows need not pair with those of P.
     epsilon : float, optional
         Strength of the regularisation, in units of the cost. None takes a tenth of the spread of
-        the costs, as :class:`Sinkhorn` says.
+        the costs, as :class:`Sinkhorn` says; not for "semi-discrete".
     cost : {"half-sqeuclidean", "sqeuclidean", "euclidean", "cosine"} or callable
         A callable takes both samples and returns the costs of all pairs, (n, m).
     estimator : str or estimator
@@ -163,6 +163,11 @@ def _chosen(estimator: Any, epsilon: float | None, cost: Any) -> Any:
             raise ValueError(
                 f"cost must be left out for estimator={estimator!r}, which has a cost of its own, "
                 f"got {cost!r}. Only 'sinkhorn' takes one."
+            )
+        if epsilon is not None and not getattr(last_step(chosen), "_epsilon_of_cost", True):
+            raise ValueError(
+                f"epsilon must be left out for estimator={estimator!r}, whose plan has none in the "
+                f"end, got {epsilon!r}. How it falls is set by {type(chosen).__name__}(epsilon)."
             )
         return chosen
     chosen = named("transport", estimator)

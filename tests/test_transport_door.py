@@ -116,6 +116,8 @@ def test_an_instance():
     assert transport(P, Q, estimator=model, epsilon=0.2).epsilon == 0.2
     with pytest.raises(ValueError, match=r"epsilon=0.5 is for .* Sinkhorn\(epsilon=0.5\)"):
         transport(P, Q, estimator=model, epsilon=0.5)
+    with pytest.raises(ValueError, match="epsilon must be left out for estimator='semi-discrete'"):
+        transport(P, Q, estimator="semi-discrete", epsilon=0.5)
     with pytest.raises(ValueError, match="cost='cosine'"):
         transport(P, Q, estimator=model, cost="cosine")
     assert transport(P, Q, estimator="sinkhorn").value == transport(P, Q).value

@@ -100,6 +100,8 @@ class SemiDiscrete(TransportEstimator):
     [[0.0], [5.0]]
     """
 
+    # It tends to 0: the plan is one without regularisation.
+    _epsilon_of_cost = False
     _parameter_constraints: dict = {
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "decay": [Interval(Real, 0, 1, closed="both")],
