@@ -23,6 +23,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
@@ -38,7 +39,7 @@ KEYS = ("case", "method")
 MEASURED = ("value", "off %", "claimed %", "covered", "rank", "seconds", "times faster")
 
 
-def timed(call: Callable[[], object]) -> tuple[object, float]:
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
     begin = time.process_time()
     found = call()
     return found, time.process_time() - begin
@@ -72,7 +73,8 @@ def kernel_rows(results: Results, only: str, again: bool, quick: bool) -> None:
             found, seconds = timed(lambda: matrix_entropy(K, 2))
             off = abs(float(found) / value - 1)
             keep(results, case, "sum of squares", float(found), off, "", "", "", seconds, of_all)
-        ways: dict[str, Callable[[int], object]] = {}
+        ways: dict[str, Callable[[int], Any]] = {}
+        method: Any
         for method, name in (
             ("lanczos", "plain lanczos"),
             ("low-rank", "low rank"),
@@ -161,7 +163,7 @@ def surrogates(results: Results, only: str, again: bool, quick: bool) -> None:
         scales = 1 / np.arange(1, width + 1)
         axes = np.linalg.qr(rng.normal(size=(width, min(width, TOKENS))))[0]
         Z = (rng.normal(size=(TOKENS, axes.shape[1])) * scales[: axes.shape[1]]) @ axes.T
-        measures: dict[str, Callable[[], object]] = {
+        measures: dict[str, Callable[[], Any]] = {
             "matrix entropy": lambda Z=Z: token_matrix_entropy(Z),
             "nuclear norm a token": lambda Z=Z: nuclear_norm(normalized_tokens(Z)) / TOKENS,
             "surrogate": lambda Z=Z: matrix_nuclear_norm(Z),

@@ -43,7 +43,9 @@ class Curve(VonNeumannEntropy):
         return self
 
 
-CURVE_LAWS = dict.fromkeys(("translation", "scale", "additivity", "data-processing"))
+CURVE_LAWS: dict[str, str | None] = dict.fromkeys(
+    ("translation", "scale", "additivity", "data-processing")
+)
 
 
 @pytest.fixture
@@ -217,7 +219,8 @@ def coverage(make: Any, truth: float, n_runs: int) -> float:
     inside = 0
     for seed in range(n_runs):
         estimator, *data = make(seed)
-        low, high = confidence_interval(estimator, *data, random_state=0).interval
+        found: Any = confidence_interval(estimator, *data, random_state=0)
+        low, high = found.interval
         inside += low <= truth <= high
     return inside / n_runs
 
