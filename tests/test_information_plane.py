@@ -403,7 +403,7 @@ def snapshot(module):
         [None if p.grad is None else p.grad.clone() for p in module.parameters()],
         [len(part._forward_hooks) for part in module.modules()],
         torch.get_rng_state(),
-        np.random.get_state()[1].tolist(),  # noqa: NPY002
+        [np.asarray(part).tolist() for part in np.random.get_state()[1:]],  # noqa: NPY002
         random.getstate(),
     )
 
