@@ -18,7 +18,7 @@ from infotheory import (
     confidence_interval,
     permutation_test,
 )
-from infotheory._spectral_samples import gram_row_values
+from infotheory._spectral_samples import _rows_for_errors, gram_row_values
 from infotheory.functional import (
     gaussian_gram,
     kernel_bandwidth,
@@ -213,6 +213,16 @@ def test_values_of_rows_are_the_derivative_of_the_entropy(alpha: float) -> None:
 
     slope = (entropy(step) - entropy(-step)) / (2 * step)
     assert values[3] - np.mean(values) == pytest.approx(slope, abs=1e-4)
+
+
+def test_errors_of_many_rows_come_from_some_of_them() -> None:
+    X = np.random.default_rng(0).normal(size=(2000, 2))
+    estimate: Any = confidence_interval(MatrixEntropy(alpha=2, bandwidth=1.0), X)
+    some = X[_rows_for_errors(2000)]
+    part: Any = confidence_interval(MatrixEntropy(alpha=2, bandwidth=1.0), some)
+    assert len(some) == 1000
+    assert estimate.bias == pytest.approx(part.bias / 2, rel=1e-9)
+    assert 0.6 < estimate.standard_error / part.standard_error < 0.72
 
 
 def coverage(make: Any, truth: float, n_runs: int) -> float:
