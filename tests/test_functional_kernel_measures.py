@@ -269,6 +269,13 @@ def test_there_are_two_estimators(function):
         function(np.eye(4), np.eye(4), 1.0, estimator="linear")
 
 
+def test_rows_that_do_not_pair():
+    X, Y = samples()
+    for function in (hsic, cauchy_schwarz_mutual_information):
+        with pytest.raises(ValueError, match="same number of rows"):
+            function(X, Y, 1.0)
+
+
 @pytest.mark.parametrize("block", [2**20, 14])
 def test_gradients(monkeypatch, block):
     torch = pytest.importorskip("torch")

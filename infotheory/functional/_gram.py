@@ -165,6 +165,11 @@ def gram_pair_sums(
         `x`, `y`, `product`, `square_x` and `square_y`, each of shape (..., n): K 1, L 1, (K o L) 1,
         (K o K) 1 and (L o L) 1; differentiable.
 
+    Raises
+    ------
+    ValueError
+        If X and Y differ in their number of rows.
+
     Notes
     -----
     Complexity O(n^2 (d + e)), memory O(n (d + e)). As :func:`gram_row_sums`. Source: Gretton et al.
@@ -180,6 +185,11 @@ def gram_pair_sums(
     4.5081
     """
     X, Y = as_float(X), as_float(Y)
+    if X.shape[-2] != Y.shape[-2]:
+        raise ValueError(
+            f"X and Y must have the same number of rows, which belong together, got "
+            f"{X.shape[-2]} and {Y.shape[-2]}."
+        )
     if _is_compiled(X, Y, bandwidth_x, bandwidth_y):
         return _compiled_pair_sums(X, Y, float(bandwidth_x), float(bandwidth_y))
     X, _, _ = _scaled(X, None, bandwidth_x)

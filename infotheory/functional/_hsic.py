@@ -46,7 +46,7 @@ def hsic(
     Raises
     ------
     ValueError
-        If there is no such estimator.
+        If there is no such estimator, or X and Y differ in their number of rows.
 
     Notes
     -----
