@@ -315,6 +315,12 @@ def test_gradients_of_the_value(penalty):
     torch.testing.assert_close(gradient, found.plan, atol=1e-10, rtol=1e-8)
     with pytest.raises(NotImplementedError, match="first derivative only"):
         torch.autograd.grad(gradient.sum(), parts[0])
+    # The value is linear in the weights but for how potentials move with them.
+    a = parts[1]
+    found = unbalanced_sinkhorn(parts[0].detach(), a, epsilon=0.3, marginal_penalty=penalty)
+    (gradient,) = torch.autograd.grad(found.value + a.square().sum(), a, create_graph=True)
+    with pytest.raises(NotImplementedError, match="first derivative only"):
+        torch.autograd.grad(gradient.sum(), a)
 
 
 # What cannot be

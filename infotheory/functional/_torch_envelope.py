@@ -53,16 +53,21 @@ class _Once(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        ctx.save_for_backward(x)
         return x.view_as(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        return _Refused.apply(gradients[0])
+        return _Refused.apply(gradients[0], *ctx.saved_tensors)
 
 
 class _Refused(torch.autograd.Function):
+    """A gradient that keeps its input on the graph: without a path to it none would be refused."""
+
     @staticmethod
-    def forward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        ctx: Any, gradient: torch.Tensor, x: torch.Tensor
+    ) -> torch.Tensor:
         return gradient.view_as(gradient)
 
     @staticmethod
