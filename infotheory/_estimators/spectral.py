@@ -44,8 +44,8 @@ class VonNeumannEntropy(EntropyEstimator):
     from halves and quarters of the rows; of 90 % intervals at 5 to 33 rows a column .82 to .98
     covered. With fewer rows no interval is to be trusted, and a note says so. Compare
     representations at equal n and d, or with :func:`~infotheory.functional.page_entropy`, the value
-    without any structure. Complexity :math:`O(n d \min(n, d))`. Source: Kim, Kang, Kim,
-    Suh and Rhee (2023), arXiv:2304.01434.
+    without any structure. Complexity :math:`O(n d \min(n, d))`. Source: Kim, Kang, Hwang,
+    Shin and Rhee (2023), arXiv:2304.01434.
 
     Examples
     --------

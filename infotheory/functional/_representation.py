@@ -81,7 +81,7 @@ def von_neumann_entropy(Z: Array) -> Array:
     k orthogonal directions with equally many rows each have :math:`\ln k`. The same as
     :func:`matrix_entropy` of the Gram matrix :math:`Z Z^T`. A row of zeros has no direction and
     is left out; without any other row the value is 0. Complexity
-    :math:`O(n d \min(n, d))`. Source: Kim, Kang, Kim, Suh and Rhee (2023), arXiv:2304.01434.
+    :math:`O(n d \min(n, d))`. Source: Kim, Kang, Hwang, Shin and Rhee (2023), arXiv:2304.01434.
 
     Examples
     --------
