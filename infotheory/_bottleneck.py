@@ -105,7 +105,7 @@ class BottleneckNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Shap
         )
         import torch
 
-        from infotheory._bottleneck_networks import OneMember, fixed_noise
+        from infotheory._bottleneck_networks import OneMember
 
         with local_seed(int(rng.integers(2**31 - 1))):
             network = self._new_network(rows[training], targets[training], layers)
@@ -113,7 +113,8 @@ class BottleneckNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Shap
             x_all = torch.from_numpy(rows.astype(np.float32)).to(device)
             y_all = _target_tensor(targets).to(device)
             x_out, y_out = x_all[held_out], y_all[held_out]
-            noise = torch.from_numpy(fixed_noise(_NOISES, self.n_components)).to(x_all)
+            # Each row has draws of its own, whose moments are right together if not alone.
+            noise = torch.randn(_NOISES, len(held_out), self.n_components).to(x_all)
             history = train(
                 stack,
                 lambda batch: stack(x_all[batch[0]], y_all[batch[0]]),

@@ -76,8 +76,8 @@ class VariationalNetwork(nn.Module):
         return terms.sum(dim=-1).mean()
 
     def held_out_loss(self, x: Tensor, y: Tensor, noise: Tensor) -> Tensor:
-        """The same with fixed noise (draws, n_components), for comparisons between states."""
-        return self(x, y, noise[:, None])
+        """The same with fixed noise (draws, n, n_components), for comparisons between states."""
+        return self(x, y, noise)
 
     def represent(self, x: Tensor) -> Tensor:
         """The mean of the code."""
@@ -204,8 +204,9 @@ def _inside(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def fixed_noise(n_draws: int, dim: int) -> np.ndarray:
-    """The same standard normal numbers at every call, each with its negative."""
+    """The same normal numbers at every call, each with its negative, of variance 1 a column."""
     half = np.random.default_rng(0).standard_normal((n_draws // 2, dim))
+    half = half / np.sqrt(np.mean(half**2, axis=0))
     return np.concatenate([half, -half])
 
 
