@@ -263,6 +263,10 @@ from infotheory.functional._sinkhorn_divergence import (
 from infotheory.functional._sinkhorn_plan import EntropicPlan
 from infotheory.functional._sinkhorn_points import sinkhorn_points
 from infotheory.functional._sinkhorn_unbalanced import UnbalancedPlan, unbalanced_sinkhorn
+from infotheory.functional._sinkhorn_unbalanced_points import (
+    UnbalancedPointPlan,
+    unbalanced_sinkhorn_points,
+)
 from infotheory.functional._sparse_law import SparseLaw
 from infotheory.functional._transport_costs import transport_cost
 from infotheory.functional._transport_dependence import (
@@ -309,6 +313,7 @@ __all__ = [
     "SparseLaw",
     "TransportDependence",
     "UnbalancedPlan",
+    "UnbalancedPointPlan",
     "absorbing_transition",
     "adaptive_bins",
     "adaptive_noise_variance",
@@ -490,6 +495,7 @@ __all__ = [
     "tsallis_entropy",
     "tuba",
     "unbalanced_sinkhorn",
+    "unbalanced_sinkhorn_points",
     "uniform_binning_edges",
     "uniform_log_ratio",
     "uniform_log_score",

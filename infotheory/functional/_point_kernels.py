@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from infotheory._xp import array_namespace, logsumexp
+from infotheory._xp import array_namespace, detached_numpy, like, logsumexp, safe_log
 from infotheory._xp._namespace import Array
 from infotheory.functional._point_costs import PointCosts
 
@@ -256,6 +256,20 @@ class BlockKernel:
         for rows, cost in self.costs.blocks():
             total = xp.logaddexp(total, logsumexp(shift[rows, None] - cost / epsilon, axis=0))
         return -epsilon * total
+
+
+def soft_transform(costs: PointCosts, potential: Array, weights: Array, axis: int) -> Array:
+    """Soft minimum over rows (-2) or columns (-1) of costs inside, by those that have weight."""
+    xp = array_namespace(weights)
+    if not bool(xp.all(weights > 0)):
+        kept = like(np.flatnonzero(detached_numpy(weights) > 0), weights)
+        potential, weights = xp.take(potential, kept), xp.take(weights, kept)
+        X, copies = costs.X, costs.copies
+        if axis == -2:
+            costs = costs.on(xp.take(X, kept, axis=0), copies)
+        else:
+            costs = costs.on(X, [xp.take(copy, kept, axis=0) for copy in copies])
+    return kernel_of(costs).soft_minimum(potential, safe_log(weights), costs.epsilon, axis)
 
 
 def kernel_of(costs: PointCosts) -> PointKernel | BlockKernel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -104,23 +105,39 @@ def sinkhorn_points(
     >>> found.transform(np.array([[0.0], [1.0], [100.0]])).round(2).tolist()
     [[2.33], [3.67], [4.0]]
     """
-    X, Y = checked_points(X, Y)
-    check_positive(epsilon=epsilon, tol=tol)
-    if not (callable(cost) or cost in COSTS):
-        raise ValueError(f"cost must be one of {', '.join(COSTS)} or a callable, got {cost!r}.")
-    check_count(0, max_iter=max_iter)
-    check_count(1, block_size=block_size)
+    costs = checked_point_costs(X, Y, epsilon, cost, tol, max_iter, group, block_size)
+    X, Y = costs.X, costs.copies[0]
     a = checked_weights("a", a, (X.shape[0],), X, "row of X")
     b = checked_weights("b", b, (Y.shape[0],), Y, "row of Y")
-    costs = PointCosts(X, orbit(Y, group), cost, float(epsilon), int(block_size))
-    start = None if init is None else _checked_start(getattr(init, "dual", init), costs)
-    f, g, error, counts = _solved(costs, a, b, tol, max_iter, start)
+    start = None if init is None else checked_start(init, costs)
+    both_exact = (math.inf, math.inf)
+    f, g, error, counts = solved_points(costs, a, b, both_exact, tol, max_iter, start)
     notes = ()
     if not error <= tol:
         notes = (unconverged(error, tol, counts),)
         warnings.warn(notes[0], RuntimeWarning, stacklevel=2)
     steps = counts.sweeps + counts.newton_steps
     return EntropicPointPlan(costs, a, b, float(epsilon), (f, g), error, error <= tol, steps, notes)
+
+
+def checked_point_costs(
+    X: Array,
+    Y: Array,
+    epsilon: float,
+    cost: Cost,
+    tol: float,
+    max_iter: int,
+    group: Group | None,
+    block_size: int,
+) -> PointCosts:
+    """What a solver between clouds works on, if all of it is by the rules."""
+    X, Y = checked_points(X, Y)
+    check_positive(epsilon=epsilon, tol=tol)
+    if not (callable(cost) or cost in COSTS):
+        raise ValueError(f"cost must be one of {', '.join(COSTS)} or a callable, got {cost!r}.")
+    check_count(0, max_iter=max_iter)
+    check_count(1, block_size=block_size)
+    return PointCosts(X, orbit(Y, group), cost, float(epsilon), int(block_size))
 
 
 def checked_points(X: Array, Y: Array) -> tuple[Array, Array]:
@@ -157,8 +174,14 @@ def positive_weights(name: str, w: Array | None, points: Array, each: str) -> Ar
     return weights
 
 
-def _checked_start(init: tuple[Array, Array], costs: PointCosts) -> tuple[Array, Array]:
-    """Potentials as solvers take them."""
+def checked_start(init: Any, costs: PointCosts) -> tuple[Array, Array]:
+    """Potentials as solvers take them, of a plan or by themselves."""
+    init = getattr(init, "fixed_potentials", getattr(init, "dual", init))
+    if not isinstance(init, tuple | list) or len(init) != 2:
+        raise TypeError(
+            f"init must be the pair of potentials f and g, or a plan with such, got "
+            f"{type(init).__name__}. Pass found.potentials of a problem near by."
+        )
     f, g = costs.number(init[0]), costs.number(init[1])
     if (tuple(f.shape), tuple(g.shape)) != ((costs.shape[0],), (costs.shape[1],)):
         raise ValueError(
@@ -171,30 +194,32 @@ def _checked_start(init: tuple[Array, Array], costs: PointCosts) -> tuple[Array,
     return f, g
 
 
-def _solved(
+def solved_points(
     costs: PointCosts,
     a: Array,
     b: Array,
+    penalties: tuple[float, float],
     tol: float,
     max_iter: int,
     start: tuple[Array, Array] | None,
 ) -> tuple[Array, Array, float, Counts]:
-    """Potentials of all points, by those that have weight."""
+    """Potentials of all points, by those that have weight; laws where both marginals are exact."""
     inner, weights = costs.inside(), [costs.number(w) for w in (a, b)]
-    xp = array_namespace(weights[0])
-    weights = [w / xp.sum(w) for w in weights]
+    xp, eps = array_namespace(weights[0]), costs.epsilon
+    if math.isinf(min(penalties)):
+        weights = [w / xp.sum(w) for w in weights]
     kept = [like(np.flatnonzero(detached_numpy(w) > 0), w) for w in weights]
     part = inner.kept(kept[0], kept[1])
     of_x, of_y = (xp.take(w, at) for w, at in zip(weights, kept, strict=True))
     if start is not None:
         start = xp.take(start[0], kept[0]), xp.take(start[1], kept[1])
-    f, g, error, counts = point_potentials(part, of_x, of_y, costs.epsilon, tol, max_iter, start)
+    f, g, error, counts = point_potentials(part, of_x, of_y, eps, penalties, tol, max_iter, start)
     # Points without weight have the potentials of the update that would be theirs.
     if part.shape != inner.shape:
         log_a, log_b = safe_log(of_x), safe_log(of_y)
         everywhere = [inner.on(inner.X, part.copies), inner.on(part.X, inner.copies)]
-        all_f = kernel_of(everywhere[0]).soft_minimum(g, log_b, costs.epsilon, -1)
-        all_g = kernel_of(everywhere[1]).soft_minimum(f, log_a, costs.epsilon, -2)
+        all_f = kernel_of(everywhere[0]).soft_minimum(g, log_b, eps, -1) / (1 + eps / penalties[0])
+        all_g = kernel_of(everywhere[1]).soft_minimum(f, log_a, eps, -2) / (1 + eps / penalties[1])
         f, g = _filled(weights[0], f, all_f), _filled(weights[1], g, all_g)
     return f, g, float(np.max(detached_numpy(error))), counts
 

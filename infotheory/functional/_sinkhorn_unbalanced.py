@@ -18,7 +18,7 @@ from infotheory.functional._sinkhorn_ascent import Counts, Problem
 from infotheory.functional._sinkhorn_implicit import off_graph, once_differentiable
 from infotheory.functional._sinkhorn_plan import EntropicPlan, rounded
 from infotheory.functional._transport_checks import check_positive, checked_cost, checked_weights
-from infotheory.functional._unbalanced_ascent import solved_unbalanced
+from infotheory.functional._unbalanced_ascent import paid, solved_unbalanced
 
 _EQUAL = 1e-6  # relative difference of total masses that must be the same
 
@@ -123,9 +123,7 @@ class UnbalancedPlan:
         excess = xp.sum(product * xp.expm1(log_density), axis=(-2, -1))
         linear = 0.0
         for w, potential, penalty in zip((a, b), self.dual, self.penalties, strict=True):
-            if not math.isinf(penalty):
-                potential = -penalty * xp.expm1(-potential / penalty)
-            linear = linear + xp.sum(w * potential, axis=-1)
+            linear = linear + xp.sum(w * paid(potential, penalty), axis=-1)
         return linear - self.epsilon * excess
 
     @cached_property
@@ -259,7 +257,7 @@ def unbalanced_sinkhorn(
     """
     cost = checked_cost(cost)
     check_positive(epsilon=epsilon, tol=tol)
-    penalties = _penalties(marginal_penalty)
+    penalties = checked_penalties(marginal_penalty)
     *some, n, m = cost.shape
     a = checked_weights("a", a, (*some, n), cost, "row of cost", is_law=False)
     b = checked_weights("b", b, (*some, m), cost, "column of cost", is_law=False)
@@ -268,15 +266,13 @@ def unbalanced_sinkhorn(
         f, g, residual, counts = _both_exact(cost, a, b, epsilon, tol, max_iter, start)
     else:
         parts = off_graph(cost), off_graph(a), off_graph(b)
-        f, g, residual, counts = _solved(*parts, epsilon, penalties, tol, max_iter, start)
+        f, g, residual, counts = unbalanced_potentials(
+            *parts, epsilon, penalties, tol, max_iter, start
+        )
     worst = float(np.max(detached_numpy(residual)))
     notes = ()
     if not worst <= tol:
-        notes = (
-            f"The marginals of the plan are off by {worst:.2g} of its mass (tol={tol:g}) after "
-            f"{counts.in_all} sweeps and steps: raise epsilon or max_iter, or start from the "
-            f"potentials of a larger epsilon (init).",
-        )
+        notes = (unconverged(worst, tol, counts),)
         warnings.warn(notes[0], RuntimeWarning, stacklevel=2)
     is_done = worst <= tol
     return UnbalancedPlan(
@@ -284,7 +280,7 @@ def unbalanced_sinkhorn(
     )
 
 
-def _solved(
+def unbalanced_potentials(
     cost: Array,
     a: Array,
     b: Array,
@@ -298,7 +294,7 @@ def _solved(
     if cost.shape[-2] > cost.shape[-1]:
         turned = array_namespace(cost).matrix_transpose(cost)
         back = None if start is None else start[::-1]
-        g, f, *rest = _solved(
+        g, f, *rest = unbalanced_potentials(
             turned, b, a, epsilon, (penalties[1], penalties[0]), tol, max_iter, back
         )
         return f, g, rest[0], rest[1]
@@ -306,7 +302,8 @@ def _solved(
     return solved_unbalanced(Problem(cost, a, b), epsilon, penalties, tol, max_iter, of_first)
 
 
-def _penalties(marginal_penalty: float | tuple[float, float]) -> tuple[float, float]:
+def checked_penalties(marginal_penalty: float | tuple[float, float]) -> tuple[float, float]:
+    """Prices of both marginals."""
     pair = marginal_penalty
     pair = tuple(pair) if isinstance(pair, (tuple, list)) else (pair, pair)
     if len(pair) != 2 or not all(isinstance(p, Real) and p > 0 for p in pair):
@@ -328,14 +325,30 @@ def _both_exact(
 ) -> tuple[Array, Array, Array, Counts]:
     """Balanced transport of masses S a and S b: the plan is S times that of a and b."""
     xp = array_namespace(cost)
-    masses = [xp.sum(off_graph(w), axis=-1, keepdims=True) for w in (a, b)]
-    if not bool(xp.all(xp.abs(masses[0] - masses[1]) <= _EQUAL * masses[0])):
-        raise ValueError(
-            f"a and b must have the same sum where both marginals are exact, got "
-            f"{float(xp.max(masses[0])):.6g} and {float(xp.max(masses[1])):.6g}. Make a penalty "
-            f"finite, or divide both by their sums."
-        )
+    masses = equal_masses(a, b)
     a, b = off_graph(a) / masses[0], off_graph(b) / masses[1]
     f, g, error, counts = solved(cost, a, b, epsilon, tol, max_iter, "auto", start)
     # The density is over the product of the masses, S^2 times that of the laws.
     return f - epsilon * xp.log(masses[0]), g, error, counts
+
+
+def equal_masses(a: Array, b: Array) -> tuple[Array, Array]:
+    """Sums of both sides, (..., 1), for two marginals that are exact."""
+    xp = array_namespace(a)
+    of_a, of_b = (xp.sum(off_graph(w), axis=-1, keepdims=True) for w in (a, b))
+    if not bool(xp.all(xp.abs(of_a - of_b) <= _EQUAL * of_a)):
+        raise ValueError(
+            f"a and b must have the same sum where both marginals are exact, got "
+            f"{float(xp.max(of_a)):.6g} and {float(xp.max(of_b)):.6g}. Make a penalty finite, or "
+            f"divide both by their sums."
+        )
+    return of_a, of_b
+
+
+def unconverged(residual: float, tol: float, counts: Counts) -> str:
+    """What a solver says that stopped before its tolerance."""
+    return (
+        f"The marginals of the plan are off by {residual:.2g} of its mass (tol={tol:g}) after "
+        f"{counts.in_all} sweeps and steps: raise epsilon or max_iter, or start from the "
+        f"potentials of a larger epsilon (init)."
+    )

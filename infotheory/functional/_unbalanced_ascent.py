@@ -65,7 +65,7 @@ class UnbalancedAscent(Ascent):
             return
         f, g = self.potentials()
         # The products with the kernel depend on f + g alone.
-        t = _constant(self.log_a - f / rho_a, self.log_b - g / rho_b, self.penalties)
+        t = constant(self.log_a - f / rho_a, self.log_b - g / rho_b, self.penalties)
         self.f, self.g = self.f + t, self.g - t
 
     def _log_targets(self, side: int) -> Array:
@@ -91,8 +91,7 @@ class UnbalancedAscent(Ascent):
 
     def _paid(self, change: Array, side: int) -> Array:
         """rho (1 - exp(-x / rho)) over eps, for x of eps times a change of log scalings."""
-        ratio = self.epsilon / self.penalties[side]
-        return change if ratio == 0 else -self.xp.expm1(-change * ratio) / ratio
+        return paid(change, self.penalties[side] / self.epsilon)
 
     def _newton_step(self, rows: Array, error: Array) -> tuple[Array, Array]:
         p, xp, eps = self.problem, self.xp, self.epsilon
@@ -144,7 +143,14 @@ class UnbalancedAscent(Ascent):
             self._make_columns_exact(else_in_logs)
 
 
-def _constant(log_of_a: Array, log_of_b: Array, penalties: tuple[float, float]) -> Array:
+def paid(potential: Array, penalty: float) -> Array:
+    """What mass is worth at a potential: rho (1 - exp(-f / rho)), and f at an infinite price."""
+    if math.isinf(penalty):
+        return potential
+    return -penalty * array_namespace(potential).expm1(-potential / penalty)
+
+
+def constant(log_of_a: Array, log_of_b: Array, penalties: tuple[float, float]) -> Array:
     """What to add to f and take from g, by the logs of the marginals that they aim at."""
     xp = array_namespace(log_of_a)
     masses = [logsumexp(log_of_a, axis=-1), logsumexp(log_of_b, axis=-1)]
@@ -212,7 +218,7 @@ def _in_logs(
     log_a, log_b = safe_log(problem.a), safe_log(problem.b)
     while True:
         g = soft_minimum(problem.cost, f, log_a, epsilon, -2) / (1 + epsilon / rho_b)
-        t = _constant(log_a - f / rho_a, log_b - g / rho_b, penalties)
+        t = constant(log_a - f / rho_a, log_b - g / rho_b, penalties)
         f = f + t
         g = soft_minimum(problem.cost, f, log_a, epsilon, -2) / (1 + epsilon / rho_b)
         whole = soft_minimum(problem.cost, g, log_b, epsilon, -1)
