@@ -20,7 +20,7 @@ def halving_bias(
     *,
     least_ratio: float,
     n_parts: Sequence[int] = (2, 4),
-    n_splits: int = 4,
+    n_splits: Sequence[int] = (4, 4),
 ) -> float:
     """Bias of `value` on all rows of samples of these sizes.
 
@@ -40,15 +40,15 @@ def halving_bias(
         2^k of the slowest bias there can be.
     n_parts : sequence of int
         2, 4, ...: into how many parts the rows are split.
-    n_splits : int
-        How often, at random.
+    n_splits : sequence of int
+        How often into each number of parts, at random.
     """
     rng = np.random.RandomState(0)
     means = [value]
-    for n in n_parts:
+    for n, often in zip(n_parts, n_splits, strict=True):
         if min(sizes) < n * _FEWEST:
             break
-        found = [statistic(part) for part in _parts(sizes, n, n_splits, rng)]
+        found = [statistic(part) for part in _parts(sizes, n, often, rng)]
         means.append(float(np.mean(found)))
     growth = np.diff(means)
     if not len(growth):

@@ -14,7 +14,7 @@ from infotheory.functional._plan_bias import plan_dependence
 # The value errs by the square of what the marginals do.
 _TOL = 1e-3
 # Chance in the splits would be most of what the estimate varies by with fewer.
-_N_SPLITS = 12
+_N_SPLITS = (12, 6, 4)
 # Of the growth of the bias from a part of the rows to half of it: n^(-1/5).
 _LEAST_RATIO = 1.15
 

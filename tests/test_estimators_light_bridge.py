@@ -45,6 +45,7 @@ def test_scikit_learn(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks(
     [with_any_target(LightSB)(n_components=2)],

@@ -71,6 +71,7 @@ def test_sklearn_contract(estimator, check):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks(
     [with_any_target(kind)(epsilon=1.0, **TINY) for kind in KINDS],

@@ -35,6 +35,7 @@ def test_sklearn_contract(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks(
     [with_any_target(SemiDiscrete)(**QUICK)],

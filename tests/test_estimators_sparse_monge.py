@@ -40,6 +40,7 @@ def test_sklearn_contract(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks(
     [with_any_target(SparseMonge)()], expected_failed_checks=expected_failures_with_any_target

@@ -49,6 +49,7 @@ def test_sklearn_contract(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks(
     [with_any_target(Sinkhorn)()], expected_failed_checks=expected_failures_with_any_target
@@ -313,7 +314,8 @@ def test_an_epsilon_that_was_chosen_moves_with_the_samples():
     for seed in range(60):
         model = Sinkhorn(tol=1e-4).fit(*draws(pair, 100, 100, seed))
         values.append(model.value_)
-        told.append(model._standard_error())
+        variances = (np.var(part, ddof=1) / 100 for part in model._influences())
+        told.append(math.sqrt(sum(variances)))
     # The spread of 60 values is known to a tenth.
     assert np.mean(told) == pytest.approx(np.std(values), rel=0.3)
 
@@ -321,12 +323,12 @@ def test_an_epsilon_that_was_chosen_moves_with_the_samples():
 def test_many_rows_tell_their_bias_by_some(monkeypatch):
     whole, by_some, by_costs = [], [], []
     for seed in range(5):
-        X, y = draws(PAIR, 400, 400, seed)
+        X, y = draws(PAIR, 200, 200, seed)
         model = Sinkhorn(epsilon=0.3).fit(X, y)
         known = Sinkhorn(epsilon=0.3, cost="precomputed").fit(transport_cost(X, y), y)
         whole.append(clone(model).fit(X, y)._value_bias())
         with monkeypatch.context() as patch:
-            patch.setattr("infotheory._transport_samples.SOME_ROWS", 200)
+            patch.setattr("infotheory._transport_samples.SOME_ROWS", 100)
             by_some.append(model._value_bias())
             by_costs.append(known._value_bias())
     assert by_costs == pytest.approx(by_some)
@@ -395,7 +397,7 @@ def test_a_plan_of_single_rows_is_told():
 def test_one_row_repeated(constant):
     X, y = np.full((10, 2), constant), clouds()[1]
     model = Sinkhorn().fit(X, y)
-    assert any("All plans cost the same" in note for note in model.notes_)
+    assert any("all plans cost the same" in note for note in model.notes_)
     np.testing.assert_allclose(model.transform(X), np.tile(y.mean(0), (10, 1)), rtol=1e-4)
 
 

@@ -411,6 +411,7 @@ def test_scikit_learn_checks_of_the_others(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "check",
     [
