@@ -186,6 +186,23 @@ def test_masses_too_small_for_floats(cost, penalty):
         assert nothing.value == pytest.approx(everything, abs=1e-12)
 
 
+@pytest.mark.parametrize("cost", ["half-sqeuclidean", cityblock])
+def test_a_point_without_mass_may_have_any_potential(cost):
+    """Beside the target, where all that has mass is hundreds of prices away: exp(-f / rho)."""
+    x, y, a, b = clouds(12)
+    x = np.vstack([[[0.0, 0.0]], x + 400.0])
+    words: dict[str, Any] = {"epsilon": 0.1, "marginal_penalty": (0.5, math.inf), "tol": 1e-8}
+    words |= {"cost": cost, **NEVER_WHOLE}
+    found = unbalanced_sinkhorn_points(x, y, np.r_[0.0, a], b, **words)
+    kept = unbalanced_sinkhorn_points(x[1:], y, a, b, **words)
+    assert found.potentials[0][0] < -750 * 0.5
+    for name in ("value", "cost", "mass"):
+        assert getattr(found, name) == pytest.approx(float(getattr(kept, name)), rel=1e-8)
+    assert np.all(found.plan_rows([0]) == 0)
+    assert found.marginals[0][0] == 0
+    assert 0 <= found.duality_gap < 1e-8
+
+
 # The bound
 
 

@@ -100,7 +100,7 @@ class PointPlan:
 
         def work(rows: slice) -> Array:
             cost, log_density = self._cost_and_log_density(rows)
-            density = xp.exp(log_density)
+            density = xp.exp(_of_weights(log_density, a[rows], b))
             # What has no mass has no share in either sum.
             found = [xp.where(density > 0, density * part, 0.0) for part in (cost, log_density)]
             return xp.stack([a[rows] @ (part @ b) for part in found])
@@ -129,11 +129,13 @@ class PointPlan:
         index = np.atleast_1d(np.arange(self.costs.shape[0])[_index_of(rows)])
         (f, g), (a, b) = self._dual, self._weights
         xp = array_namespace(f)
-        if not len(index):
-            return self.costs.outside(xp.take(a, like(index, f))[:, None] * b)
-        index = like(index, f)
+        is_empty, index = not len(index), like(index, f)
+        a = xp.take(a, index)
+        if is_empty:
+            return self.costs.outside(a[:, None] * b)
         log_density = (xp.take(f, index)[:, None] + g - self._inside.fixed(index)) / self.epsilon
-        return self.costs.outside(xp.take(a, index)[:, None] * xp.exp(log_density) * b)
+        density = xp.exp(_of_weights(log_density, a, b))
+        return self.costs.outside(a[:, None] * density * b)
 
     def transform(self, Z: Array) -> Array:
         r"""Mean of the target given any point of the source: the entropic map.
@@ -163,6 +165,14 @@ class PointPlan:
         g, b = xp.concat([self.potentials[1]] * times), off_graph(self.b)
         b = xp.concat([b] * times) / times
         return entropic_map(xp.astype(Z, x.dtype), targets, g, b, self.epsilon, self.costs.cost)
+
+
+def _of_weights(log_density: Array, a: Array, b: Array) -> Array:
+    """Less those without weight: a point next to all others may have one that no float can hold."""
+    xp = array_namespace(a)
+    if bool(xp.all(a > 0)) and bool(xp.all(b > 0)):
+        return log_density
+    return xp.where((a > 0)[:, None] & (b > 0), log_density, -xp.inf)
 
 
 def _index_of(rows: Any) -> Any:

@@ -250,7 +250,7 @@ def unbalanced_sinkhorn_points(
         marginals are exact and of different sums, or epsilon, tol, cost, marginal_penalty, init or
         block_size is out of its rule.
     TypeError
-        If the group holds what is not callable.
+        If the group holds what is not callable, or init is neither a pair nor a plan.
 
     Warns
     -----
