@@ -3,8 +3,8 @@
 Run ``python benchmarks/kernel.py``; ``--only "HSIC"`` takes a part. The peers have to be on the
 path: ``pip install hyppo dcor``. Each row is measured in a process of its own, with one thread for
 everybody: a first run that is not counted, which compiles, then the fastest of up to five. Cases
-that take longer than 15 minutes in all are left. Memory is what the run adds to the largest size of the
-process, after the first run on 50 rows.
+that take longer than 15 minutes in all are left. Memory is what the run adds to the largest size of
+the process, after the first run on 50 rows.
 
 hyppo's HSIC is the debiased alignment (unbiased and normalised) with the median distance of x as
 the bandwidth of both; ours is that to 1e-14 if asked for. What it calls MMD is that alignment times
