@@ -204,7 +204,7 @@ class MatrixEntropy(EntropyEstimator):
         check_is_fitted(self)
         if self._found is None:
             error, bias = spectral_error_and_bias(
-                [self._variable], self._row_values, -1.0, self.alpha
+                [self._variable], self._row_values, -1.0, _least_ratio(self.alpha)
             )
             self._found = math.hypot(error, self.approximation_error_ / 2.6), bias
         return self._found
@@ -346,7 +346,7 @@ class MatrixMutualInformation(MutualInformationEstimator):
         check_is_fitted(self)
         if self._found is None:
             self._found = spectral_error_and_bias(
-                self._variables, self._row_values, 1.0, self.alpha
+                self._variables, self._row_values, 1.0, _least_ratio(self.alpha)
             )
         return self._found
 
