@@ -50,14 +50,8 @@ def gaussian_gram(X: Array, Y: Array | None = None, *, bandwidth: float | Array)
     >>> gaussian_gram(np.array([[0.0], [2.0]]), bandwidth=2.0).round(4).tolist()
     [[1.0, 0.6065], [0.6065, 1.0]]
     """
-    X, Y, own = _scaled(X, Y, bandwidth)
-    xp = array_namespace(X)
-    found = xp.exp(_exponents(X, Y))
-    if not own:
-        return found
-    n = X.shape[-2]
-    diagonal = xp.eye(n, dtype=xp.bool, device=array_api_compat.device(X))
-    return xp.where(diagonal, 1.0, found)
+    X, Y, own, dtype = _scaled(X, Y, bandwidth)
+    return array_namespace(X).exp(_exponents(X, Y, 0 if own else None, dtype))
 
 
 def gram_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Array) -> Array:
@@ -84,7 +78,9 @@ def gram_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Array)
     row sums too. On the CPU, where no gradient is asked for, sums of up to 32 columns are compiled
     and shared by as many threads as there are cores (``NUMBA_NUM_THREADS``); pairs so far apart
     that the kernel is below 1e-150 count as 1e-150. Otherwise they go through blocks of the
-    caller's library, which the gradient computes a second time instead of keeping them. Source:
+    caller's library, which the gradient computes a second time instead of keeping them. Distances
+    are computed in float64 whatever the dtype (not on MPS, which has none), by differences except
+    for more than 32 columns: there the rounding of |x|^2 / bandwidth^2 counts. Source:
     Shawe-Taylor and Cristianini (2004), chapter 3, of products, doi:10.1017/CBO9780511809682.
 
     Examples
@@ -96,9 +92,13 @@ def gram_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Array)
     """
     if _is_compiled(X, Y, bandwidth):
         return _compiled_row_sums(X, Y, float(bandwidth))
-    X, Y, _ = _scaled(X, Y, bandwidth)
+    X, Y, own, dtype = _scaled(X, Y, bandwidth)
     xp = array_namespace(X)
-    return _by_blocks(lambda rows, Y: xp.sum(xp.exp(_exponents(rows, Y)), axis=-1), X, Y)
+
+    def sums(rows: Array, Y: Array, first: int) -> Array:
+        return xp.sum(xp.exp(_exponents(rows, Y, first if own else None, dtype)), axis=-1)
+
+    return _by_blocks(sums, X, Y)
 
 
 def gram_log_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Array) -> Array:
@@ -130,8 +130,12 @@ def gram_log_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Ar
     >>> gram_log_row_sums(np.array([[0.0]]), np.array([[100.0]]), bandwidth=1.0).tolist()
     [-5000.0]
     """
-    X, Y, _ = _scaled(X, Y, bandwidth)
-    return _by_blocks(lambda rows, Y: logsumexp(_exponents(rows, Y), axis=-1), X, Y)
+    X, Y, own, dtype = _scaled(X, Y, bandwidth)
+
+    def sums(rows: Array, Y: Array, first: int) -> Array:
+        return logsumexp(_exponents(rows, Y, first if own else None, dtype), axis=-1)
+
+    return _by_blocks(sums, X, Y)
 
 
 class PairSums(NamedTuple):
@@ -192,13 +196,14 @@ def gram_pair_sums(
         )
     if _is_compiled(X, Y, bandwidth_x, bandwidth_y):
         return _compiled_pair_sums(X, Y, float(bandwidth_x), float(bandwidth_y))
-    X, _, _ = _scaled(X, None, bandwidth_x)
-    Y, _, _ = _scaled(Y, None, bandwidth_y)
+    X, _, _, dtype = _scaled(X, None, bandwidth_x)
+    Y, _, _, dtype_y = _scaled(Y, None, bandwidth_y)
     xp, d = array_namespace(X, Y), X.shape[-1]
+    dtype = xp.result_type(dtype, dtype_y)
 
-    def sums(rows: Array, both: Array) -> Array:
-        k = xp.exp(_exponents(rows[..., :d], both[..., :d]))
-        other = xp.exp(_exponents(rows[..., d:], both[..., d:]))
+    def sums(rows: Array, both: Array, first: int) -> Array:
+        k = xp.exp(_exponents(rows[..., :d], both[..., :d], first, dtype))
+        other = xp.exp(_exponents(rows[..., d:], both[..., d:], first, dtype))
         parts = (k, other, k * other, k * k, other * other)
         return xp.stack([xp.sum(part, axis=-1) for part in parts], axis=-1)
 
@@ -207,12 +212,20 @@ def gram_pair_sums(
     return PairSums(*(found[..., i] for i in range(5)))
 
 
-def _scaled(X: Array, Y: Array | None, bandwidth: Any) -> tuple[Array, Array, bool]:
-    """Rows around their mean in units of the bandwidth, and whether both samples are one."""
+def _scaled(X: Array, Y: Array | None, bandwidth: Any) -> tuple[Array, Array, bool, Any]:
+    """Rows around their mean in units of the bandwidth, whether both samples are one, their dtype.
+
+    The rows come in float64 where the device has it: rounded in float32, the differences of rows
+    many bandwidths from the mean are wrong.
+    """
     own = Y is None
     X = as_float(X)
     Y = X if Y is None else as_float(Y)
     xp = array_namespace(X, Y)
+    dtype = xp.result_type(X, Y)
+    if getattr(array_api_compat.device(X), "type", None) != "mps":
+        X = xp.astype(X, xp.float64, copy=False)
+        Y = X if own else xp.astype(Y, xp.float64, copy=False)
     if getattr(bandwidth, "ndim", 0):
         bandwidth = bandwidth[..., None, None]
     # Distances do not depend on the centre, nor do gradients.
@@ -220,20 +233,50 @@ def _scaled(X: Array, Y: Array | None, bandwidth: Any) -> tuple[Array, Array, bo
     if not own:
         centre = (centre + xp.mean(_detached(Y), axis=-2, keepdims=True)) / 2
     X = (X - centre) / bandwidth
-    return X, X if own else (Y - centre) / bandwidth, own
+    return X, X if own else (Y - centre) / bandwidth, own, dtype
 
 
 def _detached(x: Array) -> Array:
     return x.detach() if hasattr(x, "detach") else x
 
 
-def _exponents(X: Array, Y: Array) -> Array:
-    """-|x - y|^2 / 2 of all pairs of rows."""
+def _exponents(X: Array, Y: Array, first: int | None, dtype: Any) -> Array:
+    """-|x - y|^2 / 2 of all pairs of rows; X is the part of Y from row `first` on, if not None."""
     xp = array_namespace(X, Y)
+    if array_api_compat.is_torch_array(X) and X.shape[-1] <= MANY_COLUMNS:
+        return xp.astype(_exponents_by_differences(X, Y), dtype, copy=False)
     of_x = xp.sum(X * X, axis=-1)[..., :, None]
     of_y = xp.sum(Y * Y, axis=-1)[..., None, :]
     squares = of_x + of_y - 2 * (X @ xp.matrix_transpose(Y))
-    return -0.5 * xp.where(squares > 0, squares, 0.0)
+    some = squares > 0
+    if first is not None:
+        device = array_api_compat.device(X)
+        rows = xp.arange(first, first + X.shape[-2], device=device)
+        some = some & (rows[:, None] != xp.arange(Y.shape[-2], device=device))
+    return xp.astype(-0.5 * xp.where(some, squares, 0.0), dtype, copy=False)
+
+
+def _exponents_by_differences(X: Any, Y: Any) -> Any:
+    """The same, of Torch: values without cancellation, derivatives by products of matrices."""
+    import torch
+
+    x, y = X.detach(), Y.detach()
+    with torch.no_grad():
+        distances = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+        values = distances.square_().mul_(-0.5)
+    if not any(map(_needs_gradient, (X, Y))):
+        return values
+    # x y^T - |x|^2 / 2 - |y|^2 / 2 less itself detached: 0, with all derivatives of the exponent.
+    # Nothing of the size of the differences is kept for them.
+    of_x, of_y = (
+        (-0.5 * torch.sum((part - still) * (part + still), dim=-1, keepdim=True))
+        for part, still in ((X, x), (Y, y))
+    )
+    left = torch.cat([X - x, x, of_x, torch.ones_like(of_x)], dim=-1)
+    right = torch.cat([Y, Y - y, torch.ones_like(of_y), of_y], dim=-1)
+    if values.ndim == 2:
+        return torch.addmm(values, left, right.mT)
+    return values + left @ right.mT
 
 
 def _by_blocks(function: Callable[..., Array], X: Array, Y: Array, axis: int = -1) -> Array:
@@ -247,9 +290,11 @@ def _by_blocks(function: Callable[..., Array], X: Array, Y: Array, axis: int = -
 
         # Nothing is drawn, so there is no random state to keep.
         words: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}
-        parts: list[Any] = [checkpoint(function, block, Y, **words) for block in blocks]
+        parts: list[Any] = [
+            checkpoint(function, block, Y, i * step, **words) for i, block in enumerate(blocks)
+        ]
     else:
-        parts = [function(block, Y) for block in blocks]
+        parts = [function(block, Y, i * step) for i, block in enumerate(blocks)]
     return parts[0] if len(parts) == 1 else xp.concat(parts, axis=axis)
 
 
@@ -268,8 +313,12 @@ def _is_compiled(*arrays: Any) -> bool:
             continue
         if x.ndim not in (0, 2) or (x.ndim == 2 and x.shape[1] > MANY_COLUMNS):
             return False
-        if array_api_compat.is_torch_array(x) and (_needs_gradient(x) or x.device.type != "cpu"):
-            return False
+        if array_api_compat.is_torch_array(x):
+            import torch
+
+            # Torch's compiler would trace NumPy and Numba.
+            if x.device.type != "cpu" or _needs_gradient(x) or torch.compiler.is_compiling():
+                return False
     return True
 
 
