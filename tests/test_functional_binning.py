@@ -142,3 +142,34 @@ def test_gradients_do_not_stand_in_the_way():
     torch = pytest.importorskip("torch")
     x = torch.linspace(0, 1, 20, dtype=torch.float64, requires_grad=True).reshape(10, 2)
     assert not adaptive_bins(x, 3).requires_grad
+
+
+TABLE = np.array([[0.0, 1.0], [2.0, 4.0]])
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: adaptive_bins(np.array([[np.nan, 1.0]])), "activations .* got nan"),
+        (lambda: adaptive_bins(TABLE[0]), r"activations .* got \(2,\)"),
+        (lambda: entropy_binning_edges(TABLE, 0), "n_bins .* got 0"),
+        (lambda: entropy_binning_edges(TABLE, low=np.nan), "low .* got nan"),
+        (lambda: entropy_binning_edges(TABLE[:0]), r"activations .* got shape \(0, 2\)"),
+        (lambda: uniform_binning_edges(TABLE, 0), "n_bins .* got 0"),
+        (lambda: uniform_binning_edges(TABLE / [1, 0], 3), "activations .* got (nan|inf)"),
+        (lambda: uniform_binning_edges(TABLE, 3, limits=(1, 0)), r"limits .* got \(1, 0\)"),
+        (lambda: uniform_binning_edges(TABLE, 3, limits=3), "limits .* got 3"),
+        (lambda: uniform_binning_edges(TABLE, 3, limits=(0, np.inf)), "limits.* got inf"),
+        (lambda: binned_symbols(TABLE, np.array([1.0, 0.0])), r"edges .* got \[1.0, 0.0\]"),
+        (lambda: binned_symbols(TABLE * np.nan, np.array([1.0])), "activations .* got nan"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_bins_that_are_none(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_a_number_of_bins_is_an_integer():
+    with pytest.raises(TypeError, match=r"n_bins .* got 2.5"):
+        entropy_binning_edges(TABLE, 2.5)

@@ -326,3 +326,59 @@ def test_gradients_where_centres_coincide():
     centres = torch.zeros(4, 2, dtype=torch.float64, requires_grad=True)
     mixture_entropy_bounds(centres, 1.0).upper.backward()
     np.testing.assert_allclose(centres.grad, np.zeros((4, 2)), atol=1e-15)
+
+
+# Little noise, and what is no question
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("variance", [1e-14, 1e-20, 1e-34])
+def test_little_noise_is_not_rounded_away(dtype, variance):
+    sent = np.random.default_rng(0).normal(size=(60, 2)).astype(dtype)
+    rounding = 60 * np.finfo(dtype).eps
+    told = noisy_channel_information(sent, variance).value
+    assert abs(told - math.log(60)) < rounding
+    labels = np.arange(60) % 3
+    assert abs(noisy_channel_information(sent, variance, labels).value - math.log(3)) < rounding
+    entropy = noisy_channel_entropy(sent, variance)
+    apart = entropy_of_component(2, variance) + math.log(60)
+    assert abs(entropy.value - apart) < 5 * entropy.standard_error
+
+
+CENTRES = np.array([[0.0], [1.0], [3.0]])
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: noisy_channel_information(CENTRES, 1.0, method="montecarlo"), "method .*monteca"),
+        (lambda: noisy_channel_information(CENTRES, 1.0, n_draws=1), "n_draws .* 2, got 1"),
+        (lambda: noisy_channel_entropy(CENTRES, 1.0, n_draws=1), "n_draws .* 2, got 1"),
+        (lambda: noisy_channel_entropy(CENTRES, 1.0, random_state=-1), "random_state .* got -1"),
+        (lambda: noisy_channel_information(CENTRES, 0.0), "variance .* got 0.0"),
+        (lambda: noisy_channel_entropy(CENTRES, np.array([math.inf])), "variance .* got inf"),
+        (lambda: mixture_entropy_bounds(CENTRES, -1.0), "variance .* got -1.0"),
+        (lambda: mixture_entropy_bounds(CENTRES, np.ones(2)), r"variance .* shape \(2,\)"),
+        (lambda: mixture_entropy_bounds(CENTRES * math.nan, 1.0), "centres .* got nan"),
+        (lambda: noisy_channel_entropy(CENTRES / 0.0, 1.0), "centres .* got (nan|inf)"),
+        (lambda: noisy_channel_entropy(CENTRES[:, 0], 1.0), r"centres .* got \(3,\)"),
+        (lambda: noisy_channel_entropy(CENTRES[:0], 1.0), r"centres .* got shape \(0, 1\)"),
+        (lambda: noisy_channel_information(CENTRES, 1.0, np.zeros(2)), r"labels .* got \(2,\)"),
+        (lambda: noisy_channel_entropy(CENTRES.astype("f4"), 1e-90), "centres .* float32"),
+        (lambda: adaptive_noise_variance(CENTRES * math.nan), "activations .* got nan"),
+        (lambda: adaptive_noise_variance(CENTRES, -1.0), "scale .* got -1.0"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_noise_that_is_no_question(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_noise_of_another_kind():
+    with pytest.raises(TypeError, match=r"variance .* got 'much'"):
+        noisy_channel_entropy(CENTRES, "much")
+    with pytest.raises(TypeError, match=r"n_draws .* got 2.5"):
+        noisy_channel_entropy(CENTRES, 1.0, n_draws=2.5)
+    with pytest.raises(TypeError, match=r"centres must be an array .* got builtins.list"):
+        noisy_channel_entropy([[1.0]], 1.0)

@@ -7,6 +7,8 @@ import numpy as np
 from infotheory._xp import detached_numpy
 from infotheory._xp._codes import joint_codes
 from infotheory._xp._namespace import Array, like, like_floating
+from infotheory.functional._channel_checks import check_number, check_numbers, check_rows
+from infotheory.functional._transport_checks import check_count, check_library
 
 
 def entropy_binning_edges(
@@ -31,6 +33,13 @@ def entropy_binning_edges(
         k + 1 bins: `n_bins`, one more with `low`, and one a value where there are fewer distinct
         values than bins. No edges at all if all values are equal.
 
+    Raises
+    ------
+    ValueError
+        If activations are empty or not finite, `n_bins` is below 1 or `low` is not finite.
+    TypeError
+        If an argument is of another kind.
+
     Notes
     -----
     With the U distinct values in order the edges are those of rank
@@ -48,8 +57,11 @@ def entropy_binning_edges(
     >>> entropy_binning_edges(np.array([0.0, 0.0, 0.0, 1.0, 2.0, 5.0, 100.0]), 2)
     array([1., 5.])
     """
-    values = np.unique(detached_numpy(activations), return_counts=True)
-    distinct, counts = values
+    check_count(1, n_bins=n_bins)
+    if low is not None:
+        check_number("low", low)
+    given = check_numbers("activations", activations)
+    distinct, counts = np.unique(given, return_counts=True)
     off = low if low is not None else distinct[0] if counts[0] > 1 else None
     if off is not None:
         distinct = distinct[distinct > off]
@@ -80,6 +92,14 @@ def uniform_binning_edges(
     array of shape (n_bins - 1,)
         Increasing; empty if all values are equal and there are no limits.
 
+    Raises
+    ------
+    ValueError
+        If activations are empty or not finite, `n_bins` is below 1, or the limits are not two
+        finite numbers, the lower one first.
+    TypeError
+        If an argument is of another kind.
+
     Notes
     -----
     The bins of the first pictures of the information plane, between -1 and 1 for units that
@@ -93,8 +113,9 @@ def uniform_binning_edges(
     >>> uniform_binning_edges(np.array([0.0, 1.0, 4.0]), 4)
     array([1., 2., 3.])
     """
-    values = detached_numpy(activations)
-    low, high = limits if limits is not None else (values.min(), values.max())
+    check_count(1, n_bins=n_bins)
+    values = check_numbers("activations", activations)
+    low, high = _checked_limits(limits) if limits is not None else (values.min(), values.max())
     edges = np.linspace(low, high, n_bins + 1)[1:-1] if high > low else np.empty(0)
     return like_floating(edges, activations)
 
@@ -115,6 +136,13 @@ def binned_symbols(activations: Array, edges: Array) -> Array:
         Rows whose units are all in the same bins have the same code 0, 1, 2, ... Every code
         occurs. In the library and on the device of `activations`.
 
+    Raises
+    ------
+    ValueError
+        If activations are no finite table with a row, or the edges do not increase.
+    TypeError
+        If an argument is of another kind.
+
     Notes
     -----
     The entropy of the symbols, by :func:`discrete_entropy`, is at most
@@ -130,7 +158,8 @@ def binned_symbols(activations: Array, edges: Array) -> Array:
     >>> binned_symbols(T, np.array([0.5]))
     array([0, 0, 1])
     """
-    values, ends = detached_numpy(activations), detached_numpy(edges)
+    check_rows("activations", activations)
+    values, ends = detached_numpy(activations), _checked_edges(edges)
     codes = np.searchsorted(ends, values, side="right").astype(np.int64, copy=False)
     joint, _ = joint_codes(list(codes.T), [len(ends) + 1] * codes.shape[1])
     return like(joint, activations)
@@ -153,6 +182,13 @@ def adaptive_bins(activations: Array, n_bins: int = 30, *, low: float | None = N
     integer array of shape (n,)
         Codes 0, 1, 2, ...
 
+    Raises
+    ------
+    ValueError
+        If activations are no finite table with a row, `n_bins` is below 1 or `low` is not finite.
+    TypeError
+        If an argument is of another kind.
+
     Notes
     -----
     ``binned_symbols(activations, entropy_binning_edges(activations, n_bins))``. A layer T that is
@@ -169,4 +205,34 @@ def adaptive_bins(activations: Array, n_bins: int = 30, *, low: float | None = N
     >>> print(f"{discrete_entropy(counts, method='plugin'):.4f} {np.log(30):.4f}")
     3.4012 3.4012
     """
+    check_rows("activations", activations)
     return binned_symbols(activations, entropy_binning_edges(activations, n_bins, low=low))
+
+
+def _checked_limits(limits: tuple[float, float]) -> tuple[float, float]:
+    try:
+        low, high = limits
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"limits must be two numbers, the lower one first, got {limits!r}. Pass for instance "
+            f"(-1, 1)."
+        ) from error
+    check_number("limits[0]", low)
+    check_number("limits[1]", high)
+    if not low < high:
+        raise ValueError(
+            f"limits must be two numbers, the lower one first, got {limits!r}. Pass for instance "
+            f"(-1, 1)."
+        )
+    return low, high
+
+
+def _checked_edges(edges: Array) -> np.ndarray:
+    check_library("edges", edges)
+    ends = detached_numpy(edges)
+    if ends.ndim != 1 or not np.all(np.diff(ends) > 0) or np.isnan(ends).any():
+        raise ValueError(
+            f"edges must be one row of increasing numbers, got {ends.tolist()}. Sort them and "
+            f"leave out repeats, as by numpy.unique."
+        )
+    return ends

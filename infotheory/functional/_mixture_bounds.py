@@ -12,6 +12,7 @@ import numpy as np
 
 from infotheory._xp import array_namespace, as_float
 from infotheory._xp._namespace import Array, detached_numpy
+from infotheory.functional._channel_checks import check_rows, check_scaled, check_variance
 
 # Numbers in memory at once: as many as stay in a cache.
 _BLOCK = 2**17
@@ -59,6 +60,14 @@ def mixture_entropy_bounds(centres: Array, variance: Array | float) -> MixtureEn
     MixtureEntropyBounds
         ``lower`` and ``upper`` of shape (...), nats; differentiable in both arguments.
 
+    Raises
+    ------
+    ValueError
+        If centres are no finite table with a row, or the variance is not positive, finite and one
+        number or one a coordinate; if centres in units of the noise leave the range of floats.
+    TypeError
+        If either is no number and no array.
+
     Notes
     -----
     With :math:`D_{ij}` the squared distance of two centres in units of the variance,
@@ -86,6 +95,8 @@ def mixture_entropy_bounds(centres: Array, variance: Array | float) -> MixtureEn
     >>> bool(bounds.lower < truth < bounds.upper)
     True
     """
+    check_rows("centres", centres, batched=True)
+    check_variance(variance, centres.shape[-1])
     xp = array_namespace(centres, variance)
     centres = as_float(centres)
     own = component_entropy(variance, centres)
@@ -110,25 +121,39 @@ def component_entropy(variance: Array | float, centres: Array) -> Array | float:
 def in_units(points: Array, variance: Array | float) -> Array:
     """Points from their mean, in units of the standard deviation of the noise."""
     xp = array_namespace(points)
-    centred = points - xp.mean(points, axis=-2, keepdims=True)
-    if isinstance(variance, (int, float)):
-        return centred / math.sqrt(variance)
-    return centred / array_namespace(variance).sqrt(as_float(variance))
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred = points - xp.mean(points, axis=-2, keepdims=True)
+        if isinstance(variance, (int, float)):
+            scaled = centred / math.sqrt(variance)
+        else:
+            scaled = centred / array_namespace(variance).sqrt(as_float(variance))
+    check_scaled(scaled)
+    return scaled
 
 
-def log_kernel_means(points: Array, centres: Array, rates: Sequence[float] = (1.0,)) -> list[Array]:
+def log_kernel_means(
+    points: Array,
+    centres: Array,
+    rates: Sequence[float] = (1.0,),
+    *,
+    noise: Array | None = None,
+) -> list[Array]:
     """Log of the mean over the centres of exp(-rate |x - c|^2 / 2), one array of (..., q) a rate.
 
-    A block of points at a time; where Torch wants gradients blocks are made once more.
+    x is a point, or a point plus its noise: that is added to differences where a sum with the
+    point would round it away. A block of points at a time; where Torch wants gradients blocks are
+    made once more.
     """
     xp = array_namespace(points, centres)
     n, (m, d) = points.shape[-2], centres.shape[-2:]
     exact = _needs_differences(points, centres)
+    if noise is not None and not exact:
+        points, noise = points + noise, None
     batch = math.prod(points.shape[:-2])
     size = max(1, _BLOCK // max(1, batch * m * (d if exact else 1)))
 
-    def block(some: Array, every: Array) -> tuple[Array, ...]:
-        half = _half_squares(some, every, exact)
+    def block(some: Array, every: Array, added: Array | None) -> tuple[Array, ...]:
+        half = _half_squares(some, every, added, exact)
         least = xp.min(half, axis=-1, keepdims=True)
         above, least = half - least, least[..., 0]
         return tuple(
@@ -142,28 +167,38 @@ def log_kernel_means(points: Array, centres: Array, rates: Sequence[float] = (1.
         if torch.is_grad_enabled() and (points.requires_grad or centres.requires_grad):
             from torch.utils.checkpoint import checkpoint
 
-            def again(some: Array, every: Array) -> Any:
-                return checkpoint(block, some, every, use_reentrant=False, preserve_rng_state=False)
+            def again(some: Array, every: Array, added: Array | None) -> Any:
+                return checkpoint(
+                    block, some, every, added, use_reentrant=False, preserve_rng_state=False
+                )
 
             work = again
 
-    starts = range(0, n, size)
-    parts = [work(points[..., s : min(s + size, n), :], centres) for s in starts]
+    def part_of(x: Array | None, start: int) -> Array | None:
+        return None if x is None else x[..., start : min(start + size, n), :]
+
+    parts = [work(part_of(points, s), centres, part_of(noise, s)) for s in range(0, n, size)]
     return [xp.concat([part[k] for part in parts], axis=-1) for k in range(len(rates))]
 
 
 def _needs_differences(points: Array, centres: Array) -> bool:
     """Whether squares of norms are too large for distances to survive their subtraction."""
-    largest = max(float(np.max(np.sum(detached_numpy(p) ** 2, axis=-1))) for p in (points, centres))
+    with np.errstate(over="ignore"):
+        squares = [np.sum(detached_numpy(p) ** 2, axis=-1) for p in (points, centres)]
+    largest = max(float(np.max(s)) for s in squares)
     resolution = float(array_namespace(points).finfo(points.dtype).eps)
     return largest * math.sqrt(resolution) > 1.0
 
 
-def _half_squares(points: Array, centres: Array, exact: bool) -> Array:
+def _half_squares(points: Array, centres: Array, noise: Array | None, exact: bool) -> Array:
     """Half the squared distances, (..., q, m)."""
     xp = array_namespace(points, centres)
     if exact:
-        return 0.5 * xp.sum((points[..., :, None, :] - centres[..., None, :, :]) ** 2, axis=-1)
+        between = points[..., :, None, :] - centres[..., None, :, :]
+        if noise is not None:
+            between = between + noise[..., :, None, :]
+        with np.errstate(over="ignore"):  # what is infinitely far has a kernel of 0
+            return 0.5 * xp.sum(between**2, axis=-1)
     ones = [xp.ones_like(p[..., :1]) for p in (points, centres)]
     squares = [0.5 * xp.sum(p**2, axis=-1, keepdims=True) for p in (points, centres)]
     # One product of matrices: |x|^2 / 2 + |c|^2 / 2 - x . c.

@@ -8,10 +8,19 @@ import numpy as np
 
 from infotheory._xp import array_namespace, as_float, detached_numpy
 from infotheory._xp._namespace import Array, like
+from infotheory.functional._channel_checks import (
+    check_codes,
+    check_draws,
+    check_number,
+    check_numbers,
+    check_rows,
+    check_variance,
+)
 from infotheory.functional._mixture_bounds import component_entropy, in_units, log_kernel_means
 
 # Centres may themselves be drawn from a generator with the seed that is given here.
 _STREAM = 0x6E6F697365
+_METHODS = ("monte-carlo", "upper", "lower")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +109,15 @@ def noisy_channel_entropy(
         ``value`` in nats and ``standard_error`` of the Monte Carlo integral; the value is
         differentiable in both arguments, for noise that stands still.
 
+    Raises
+    ------
+    ValueError
+        If centres are no finite table with a row, the variance is not positive, finite and one
+        number or one a coordinate, `n_draws` is below 2 or the seed negative; if centres in units
+        of the noise leave the range of floats.
+    TypeError
+        If an argument is of another kind.
+
     Notes
     -----
     Minus the mean of the log density of the mixture at `n_draws` points from each component. The
@@ -119,13 +137,16 @@ def noisy_channel_entropy(
     >>> print(f"{found.value:.2f}")  # truth 1.531
     1.54
     """
+    check_rows("centres", centres)
+    check_variance(variance, centres.shape[-1])
+    check_draws(n_draws, random_state)
     xp = array_namespace(centres, variance)
     centres = as_float(centres)
     scaled = in_units(centres, variance)
     dim = centres.shape[-1]
     constant = component_entropy(variance, centres) - 0.5 * dim
     draws = [
-        constant - log_kernel_means(scaled + noise, scaled)[0]
+        constant - log_kernel_means(scaled, scaled, noise=noise)[0]
         for noise in _noise(scaled, n_draws, random_state)
     ]
     table = xp.stack(draws)
@@ -168,6 +189,16 @@ def noisy_channel_information(
         ``value`` in nats, ``standard_error`` of the integral, and ``pointwise``; differentiable
         in centres and variance.
 
+    Raises
+    ------
+    ValueError
+        If centres are no finite table with a row, the variance is not positive, finite and one
+        number or one a coordinate, labels or condition are not one code a row, the method is none
+        of the three, `n_draws` is below 2 or the seed negative; if centres in units of the noise
+        leave the range of floats.
+    TypeError
+        If an argument is of another kind.
+
     Notes
     -----
     :math:`I = h(T + Z) - \sum_c p(c)\, h(T + Z \mid c)`, each entropy that of the mixture with a
@@ -190,6 +221,13 @@ def noisy_channel_information(
     0.81
     1.20
     """
+    check_rows("centres", centres)
+    check_variance(variance, centres.shape[-1])
+    check_codes("labels", labels, centres.shape[0])
+    check_codes("condition", condition, centres.shape[0])
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}.")
+    check_draws(n_draws, random_state)
     xp = array_namespace(centres, variance)
     scaled = in_units(as_float(centres), variance)
     rows = None if labels is None else _groups(labels, condition)
@@ -197,20 +235,19 @@ def noisy_channel_information(
     if method == "monte-carlo":
         inside, outside, own = [], [], []
         for noise in _noise(scaled, n_draws, random_state):
-            points = scaled + noise
             own.append(-0.5 * xp.sum(noise**2, axis=-1))
-            inside.append(_within(points, scaled, rows, 1.0) if rows else own[-1])
-            outside.append(_within(points, scaled, given, 1.0))
+            inside.append(_within(scaled, rows, 1.0, noise) if rows else own[-1])
+            outside.append(_within(scaled, given, 1.0, noise))
         every = xp.stack(outside)
         table = xp.stack(inside) - every
         of_rows = xp.mean(xp.stack(own) - every)
         pointwise, error = xp.mean(table, axis=0), _integral_error(table)
     else:
         wide, narrow = (1.0, 0.25) if method == "upper" else (0.25, 1.0)
-        pointwise = -_within(scaled, scaled, given, wide)
+        pointwise = -_within(scaled, given, wide)
         of_rows = xp.mean(pointwise)
         if rows:
-            pointwise = pointwise + _within(scaled, scaled, rows, narrow)
+            pointwise = pointwise + _within(scaled, rows, narrow)
         error = 0.0 * of_rows
     return ChannelInformation(xp.mean(pointwise), error, pointwise, of_rows)
 
@@ -230,6 +267,13 @@ def adaptive_noise_variance(activations: Array, scale: float = 1e-3) -> Array:
     array of shape ()
         ``scale * max |activations|``; 0 for a layer that is 0. Without gradient.
 
+    Raises
+    ------
+    ValueError
+        If activations are empty or not finite, or the scale is not positive and finite.
+    TypeError
+        If activations are no array of real numbers, or the scale is no number.
+
     Notes
     -----
     Noise of one size for all layers and epochs makes a layer whose weights grow look as if it
@@ -247,7 +291,10 @@ def adaptive_noise_variance(activations: Array, scale: float = 1e-3) -> Array:
     >>> print(f"{adaptive_noise_variance(np.array([[-20.0, 3.0]])):.3f}")
     0.020
     """
-    largest = np.max(np.abs(detached_numpy(activations).astype(np.float64)))
+    check_number("scale", scale)
+    if scale <= 0:
+        raise ValueError(f"scale must be positive, got {scale!r}. Pass for instance 1e-3.")
+    largest = np.max(np.abs(check_numbers("activations", activations).astype(np.float64)))
     values = as_float(activations)
     xp = array_namespace(values)
     return xp.astype(like(scale * largest, values), values.dtype)
@@ -278,15 +325,18 @@ def _groups(*columns: Array | None) -> list[np.ndarray]:
     return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
 
 
-def _within(points: Array, centres: Array, groups: list[np.ndarray] | None, rate: float) -> Array:
-    """Log mean kernel of each point over the centres of its group; over all without groups."""
+def _within(
+    centres: Array, groups: list[np.ndarray] | None, rate: float, noise: Array | None = None
+) -> Array:
+    """Log mean kernel of each centre plus noise over those of its group; over all without."""
     if groups is None:
-        return log_kernel_means(points, centres, (rate,))[0]
+        return log_kernel_means(centres, centres, (rate,), noise=noise)[0]
     xp = array_namespace(centres)
     parts = []
     for rows in groups:
         index = like(rows, centres)
-        own, every = (xp.take(part, index, axis=0) for part in (points, centres))
-        parts.append(log_kernel_means(own, every, (rate,))[0])
+        every = xp.take(centres, index, axis=0)
+        added = None if noise is None else xp.take(noise, index, axis=0)
+        parts.append(log_kernel_means(every, every, (rate,), noise=added)[0])
     back = np.argsort(np.concatenate(groups), kind="stable")
     return xp.take(xp.concat(parts), like(back, centres), axis=0)
