@@ -133,6 +133,35 @@ def test_dtype_follows_the_batch(dtype: Any) -> None:
         assert torch.isfinite(gradient).all()
 
 
+@pytest.mark.parametrize("scale", [1e2, 1e4, 1e12])
+def test_inputs_far_apart_are_the_same_with_and_without_their_gradient(scale: float) -> None:
+    x, code, y, prediction = batch(64, torch.float32)
+    expected = CauchySchwarzBottleneck()(scale * x, code, y, prediction)
+    followed = (scale * x).requires_grad_()
+    value = CauchySchwarzBottleneck()(followed, code, y, prediction)
+    torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-6)
+    (gradient,) = torch.autograd.grad(value, followed)
+    assert torch.isfinite(gradient).all()
+
+
+@pytest.mark.filterwarnings("ignore")  # of the tracer, about what it does not trace
+@pytest.mark.parametrize("followed", [False, True])
+@pytest.mark.parametrize("width", [1.0, "median"])
+def test_compiled_it_is_the_same(width: Any, followed: bool) -> None:
+    x, code, y, prediction = batch()
+    prediction.requires_grad_(followed)
+    module = CauchySchwarzBottleneck(0.5, bandwidth=width)
+
+    def loss(x: Any, code: Any, y: Any, prediction: Any) -> Any:
+        return module(x, code, y, prediction)
+
+    value = torch.compile(loss, backend="eager")(x, code, y, prediction)
+    torch.testing.assert_close(value, module(x, code, y, prediction))
+    if followed:
+        (gradient,) = torch.autograd.grad(value, prediction)
+        assert torch.isfinite(gradient).all()
+
+
 def test_half_precision_counts_in_full() -> None:
     parts = [part.bfloat16() for part in batch(64)]
     module = CauchySchwarzBottleneck(0.5)

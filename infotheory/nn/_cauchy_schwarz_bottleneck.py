@@ -94,6 +94,7 @@ class CauchySchwarzBottleneck(nn.Module):
         loss = self.divergence(x, y, prediction)
         return loss + self.beta * self.information(x, code) if self.beta else loss
 
+    @torch.compiler.disable  # rules and sums of kernels run in NumPy and Numba
     def divergence(self, x: Tensor, y: Tensor, prediction: Tensor) -> Tensor:
         """Conditional Cauchy-Schwarz divergence of targets and predictions, in nats: a scalar."""
         x = batch(x, "x")
@@ -110,6 +111,7 @@ class CauchySchwarzBottleneck(nn.Module):
                 denominator=self.denominator,  # type: ignore[arg-type]
             )
 
+    @torch.compiler.disable  # rules and sums of kernels run in NumPy and Numba
     def information(self, x: Tensor, code: Tensor) -> Tensor:
         """Information of x and its code, as a share of what each has of itself: a scalar."""
         x, code = batch(x, "x"), batch(code, "code")
