@@ -9,6 +9,8 @@ import numpy as np
 
 from infotheory._xp import detached_numpy
 from infotheory._xp._namespace import Array, like_floating
+from infotheory.functional._kernel_checks import check_points
+from infotheory.functional._transport_checks import check_count
 
 BandwidthRule = Literal["median", "silverman", "likelihood", "neighbors"]
 BANDWIDTH_RULES: tuple[str, ...] = get_args(BandwidthRule)
@@ -48,7 +50,10 @@ def kernel_bandwidth(
     Raises
     ------
     ValueError
-        If there is no such rule.
+        If there is no such rule, `n_neighbors` is below 1 or `max_rows` below 2, or rows are not
+        finite, not real or not of this shape.
+    TypeError
+        If X is no array of numbers or has masked entries, or a count is no integer.
 
     Notes
     -----
@@ -81,6 +86,9 @@ def kernel_bandwidth(
             f"rule must be one of {', '.join(BANDWIDTH_RULES)}, got {rule!r}. A width of your own "
             "goes where this function's answer would."
         )
+    check_points(X=X)
+    check_count(1, n_neighbors=n_neighbors)
+    check_count(2, max_rows=max_rows)
     points = detached_numpy(X).astype(np.float64)
     batch = points.shape[:-2]
     found = [

@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple
 
 from array_api_compat import device
 
-from infotheory._xp._namespace import Array, array_namespace
+from infotheory._xp._namespace import Array, array_namespace, as_float
 from infotheory._xp._special import logsumexp
+from infotheory.functional._kernel_checks import check_numbers
 
 BettingStrategy = Literal["mixture", "ons", "agrapa"]
 
@@ -107,7 +108,9 @@ def betting_log_wealth(payoffs: Array, strategy: BettingStrategy = "mixture") ->
     Raises
     ------
     ValueError
-        If there is no such strategy.
+        If there is no such strategy, or payoffs are none, not real, missing or beyond -1 to 1.
+    TypeError
+        If payoffs are no array of numbers, or have masked entries.
 
     Notes
     -----
@@ -122,7 +125,17 @@ def betting_log_wealth(payoffs: Array, strategy: BettingStrategy = "mixture") ->
     >>> np.exp(betting_log_wealth(np.array([1.0, 1.0, -1.0, 1.0]))).round(3).tolist()
     [1.5, 2.325, 0.938, 1.34]
     """
-    xp = array_namespace(payoffs)
+    xp = check_numbers("payoffs", payoffs)
+    payoffs = as_float(payoffs)
+    if payoffs.ndim < 1 or 0 in payoffs.shape:
+        raise ValueError(
+            f"payoffs must have shape (..., m), one for each bet, got {tuple(payoffs.shape)}."
+        )
+    if not bool(xp.all(xp.abs(payoffs) <= 1)):
+        raise ValueError(
+            "payoffs must be from -1 to 1, none of them missing: a bet on more may lose more than "
+            "there is. Divide them by the largest size that they can have."
+        )
     bettor = new_bettor(strategy, payoffs[..., 0])
     path = []
     m = payoffs.shape[-1]

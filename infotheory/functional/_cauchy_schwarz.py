@@ -8,6 +8,13 @@ from typing import Any, Literal
 from infotheory._xp import array_namespace, as_float, logsumexp
 from infotheory._xp._namespace import Array
 from infotheory.functional._gram import gram_log_row_sums, gram_pair_sums, gram_row_sums
+from infotheory.functional._kernel_checks import (
+    check_bandwidth,
+    check_columns,
+    check_name,
+    check_pairs,
+    check_points,
+)
 
 Denominator = Literal["kernel-sum-squared", "reference"]
 
@@ -30,6 +37,13 @@ def cauchy_schwarz_divergence(X: Array, Y: Array, bandwidth: float | Array) -> A
         over all pairs of rows, each row with itself included. Nats, never negative;
         differentiable, and finite however far apart the samples are.
 
+    Raises
+    ------
+    ValueError
+        If rows are not finite, not real or not of this shape, or as :func:`gaussian_gram`.
+    TypeError
+        As :func:`gaussian_gram`.
+
     Notes
     -----
     :math:`-2 \ln \int p q + \ln \int p^2 + \ln \int q^2` of the kernel estimates of both
@@ -49,6 +63,9 @@ def cauchy_schwarz_divergence(X: Array, Y: Array, bandwidth: float | Array) -> A
     >>> print(f"{cauchy_schwarz_divergence(X, Y, 1.0):.4f}")
     9.0000
     """
+    check_points(X=X, Y=Y)
+    check_columns(X=X, Y=Y)
+    check_bandwidth("bandwidth", bandwidth, X, Y)
     X, Y = as_float(X), as_float(Y)
     own = [_log_mean(gram_row_sums(part, bandwidth=bandwidth)) for part in (X, Y)]
     xp = array_namespace(X, Y)
@@ -89,6 +106,13 @@ def cauchy_schwarz_mutual_information(
         - 2 \ln \tfrac{1}{n^3} 1^T K L 1`. Nats (no unit if normalised), never negative;
         differentiable.
 
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ, or as :func:`gaussian_gram`.
+    TypeError
+        As :func:`gaussian_gram`.
+
     Notes
     -----
     Not Shannon's information, though 0 for independence alone in the limit of many rows. For a
@@ -106,6 +130,8 @@ def cauchy_schwarz_mutual_information(
     >>> print(f"{cauchy_schwarz_mutual_information(X, X, 1.0):.4f}")  # ln 2
     0.6931
     """
+    check_points(X=X, Y=Y)
+    check_bandwidth("bandwidth", bandwidth, X)
     sums = gram_pair_sums(
         X, Y, bandwidth_x=bandwidth, bandwidth_y=bandwidth if bandwidth_y is None else bandwidth_y
     )
@@ -164,6 +190,13 @@ def conditional_cauchy_schwarz_divergence(
     array of shape (...)
         Nats; differentiable. 0 where Y = Z; not bounded by 0 for every sample.
 
+    Raises
+    ------
+    ValueError
+        If there is no such denominator, the numbers of rows differ, or as :func:`gaussian_gram`.
+    TypeError
+        As :func:`gaussian_gram`.
+
     Notes
     -----
     With K, L, L' and L'' the Gram matrices of X, of Y, of Z and of Y and Z, and
@@ -182,6 +215,12 @@ def conditional_cauchy_schwarz_divergence(
     0.842
     """
     bandwidth_y = bandwidth if bandwidth_y is None else bandwidth_y
+    check_name("denominator", denominator, ("kernel-sum-squared", "reference"))
+    check_points(X=X, Y=Y, Z=Z)
+    check_pairs(X=X, Y=Y, Z=Z)
+    check_columns(Y=Y, Z=Z)
+    check_bandwidth("bandwidth", bandwidth, X)
+    check_bandwidth("bandwidth_y", bandwidth_y, Y, Z)
     xp = array_namespace(X, Y, Z)
     of_x = xp.log(gram_row_sums(X, bandwidth=bandwidth))
     if denominator == "reference":
@@ -226,6 +265,13 @@ def conditional_cauchy_schwarz_mutual_information(
     array of shape (...)
         Nats, never negative; differentiable.
 
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ, or as :func:`gaussian_gram`.
+    TypeError
+        As :func:`gaussian_gram`.
+
     Notes
     -----
     The divergence of p(x, y, z) p(z) and p(x, z) p(y, z), the integrals estimated by means over
@@ -250,6 +296,14 @@ def conditional_cauchy_schwarz_mutual_information(
         (part, bandwidth if width is None else width)
         for part, width in ((X, None), (Y, bandwidth_y), (condition, bandwidth_condition))
     )
+    check_points(X=X, Y=Y, condition=condition)
+    check_pairs(X=X, Y=Y, condition=condition)
+    for name, (part, width) in (
+        ("bandwidth", of_x),
+        ("bandwidth_y", of_y),
+        ("bandwidth_condition", given),
+    ):
+        check_bandwidth(name, width, part)
     xp = array_namespace(X, Y, condition)
     m, km, lm, klm = (
         xp.log(gram_row_sums(_side_by_side(*parts), bandwidth=1.0))

@@ -11,6 +11,12 @@ import numpy as np
 
 from infotheory._xp import array_namespace, as_float, detached_numpy, like, logsumexp
 from infotheory._xp._namespace import Array
+from infotheory.functional._kernel_checks import (
+    check_bandwidth,
+    check_columns,
+    check_pairs,
+    check_points,
+)
 
 _BLOCK = 2**20  # pairs of rows held at once
 MANY_COLUMNS = 32  # from where products of matrices are faster than compiled differences
@@ -36,6 +42,14 @@ def gaussian_gram(X: Array, Y: Array | None = None, *, bandwidth: float | Array)
         :math:`\exp(-|x_i - y_j|^2 / (2\,\mathrm{bandwidth}^2))`; differentiable in all three.
         With Y None the diagonal is exactly 1.
 
+    Raises
+    ------
+    ValueError
+        If rows are not finite, not real or not of this shape, or a bandwidth is not positive
+        and finite, or so small that squared distances in units of it leave the range of floats.
+    TypeError
+        If these are no arrays of numbers of one library, or have masked entries.
+
     Notes
     -----
     Complexity O(n m d), memory O(n m). Rows are moved to their mean first, so that what is lost to
@@ -50,6 +64,7 @@ def gaussian_gram(X: Array, Y: Array | None = None, *, bandwidth: float | Array)
     >>> gaussian_gram(np.array([[0.0], [2.0]]), bandwidth=2.0).round(4).tolist()
     [[1.0, 0.6065], [0.6065, 1.0]]
     """
+    _check_samples(X, Y, bandwidth)
     X, Y, own, dtype = _scaled(X, Y, bandwidth)
     return array_namespace(X).exp(_exponents(X, Y, 0 if own else None, dtype))
 
@@ -71,6 +86,11 @@ def gram_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Array)
     array of shape (..., n)
         Row sums of :func:`gaussian_gram`; differentiable.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`gaussian_gram`.
+
     Notes
     -----
     Complexity O(n m d), memory O((n + m) d): a product of Gram matrices of the same rows is the
@@ -90,6 +110,7 @@ def gram_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Array)
     >>> gram_row_sums(np.array([[0.0], [2.0]]), bandwidth=2.0).round(4).tolist()
     [1.6065, 1.6065]
     """
+    _check_samples(X, Y, bandwidth)
     if _is_compiled(X, Y, bandwidth):
         return _compiled_row_sums(X, Y, float(bandwidth))
     X, Y, own, dtype = _scaled(X, Y, bandwidth)
@@ -118,6 +139,11 @@ def gram_log_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Ar
     array of shape (..., n)
         Differentiable.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`gaussian_gram`.
+
     Notes
     -----
     Complexity O(n m d), memory O((n + m) d). Some times slower than the sums themselves. Source:
@@ -130,6 +156,7 @@ def gram_log_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Ar
     >>> gram_log_row_sums(np.array([[0.0]]), np.array([[100.0]]), bandwidth=1.0).tolist()
     [-5000.0]
     """
+    _check_samples(X, Y, bandwidth)
     X, Y, own, dtype = _scaled(X, Y, bandwidth)
 
     def sums(rows: Array, Y: Array, first: int) -> Array:
@@ -172,7 +199,9 @@ def gram_pair_sums(
     Raises
     ------
     ValueError
-        If X and Y differ in their number of rows.
+        If X and Y differ in their number of rows, or as :func:`gaussian_gram`.
+    TypeError
+        As :func:`gaussian_gram`.
 
     Notes
     -----
@@ -188,12 +217,11 @@ def gram_pair_sums(
     >>> print(f"{sum(found.product):.4f}")
     4.5081
     """
+    check_points(X=X, Y=Y)
+    check_pairs(X=X, Y=Y)
+    check_bandwidth("bandwidth_x", bandwidth_x, X)
+    check_bandwidth("bandwidth_y", bandwidth_y, Y)
     X, Y = as_float(X), as_float(Y)
-    if X.shape[-2] != Y.shape[-2]:
-        raise ValueError(
-            f"X and Y must have the same number of rows, which belong together, got "
-            f"{X.shape[-2]} and {Y.shape[-2]}."
-        )
     if _is_compiled(X, Y, bandwidth_x, bandwidth_y):
         return _compiled_pair_sums(X, Y, float(bandwidth_x), float(bandwidth_y))
     X, _, _, dtype = _scaled(X, None, bandwidth_x)
@@ -210,6 +238,13 @@ def gram_pair_sums(
     both = xp.concat([X, Y], axis=-1)
     found = _by_blocks(sums, both, both, axis=-2)
     return PairSums(*(found[..., i] for i in range(5)))
+
+
+def _check_samples(X: Array, Y: Array | None, bandwidth: Any) -> None:
+    points = (X,) if Y is None else (X, Y)
+    check_points(**dict(zip("XY", points, strict=False)))
+    check_columns(**dict(zip("XY", points, strict=False)))
+    check_bandwidth("bandwidth", bandwidth, *points)
 
 
 def _scaled(X: Array, Y: Array | None, bandwidth: Any) -> tuple[Array, Array, bool, Any]:

@@ -7,6 +7,12 @@ from typing import Literal
 from infotheory._xp import array_namespace
 from infotheory._xp._namespace import Array
 from infotheory.functional._gram import PairSums, gram_pair_sums
+from infotheory.functional._kernel_checks import (
+    check_bandwidth,
+    check_name,
+    check_points,
+    check_rows,
+)
 
 Estimator = Literal["unbiased", "biased"]
 
@@ -46,7 +52,10 @@ def hsic(
     Raises
     ------
     ValueError
-        If there is no such estimator, or X and Y differ in their number of rows.
+        If there is no such estimator, "unbiased" has less than 4 rows, X and Y differ in their
+        number of rows, or as :func:`gaussian_gram`.
+    TypeError
+        As :func:`gaussian_gram`.
 
     Notes
     -----
@@ -64,6 +73,11 @@ def hsic(
     >>> print(f"{hsic(X, X**2, 1.0, 4.0):.4f} {hsic(X, X**2, 1.0, 4.0, normalized=True):.4f}")
     0.1203 0.9246
     """
+    check_name("estimator", estimator, ("unbiased", "biased"))
+    check_points(X=X, Y=Y)
+    check_bandwidth("bandwidth", bandwidth, X)
+    if estimator == "unbiased":
+        check_rows(4, "estimator='unbiased'", X=X, Y=Y)
     sums = gram_pair_sums(
         X, Y, bandwidth_x=bandwidth, bandwidth_y=bandwidth if bandwidth_y is None else bandwidth_y
     )

@@ -16,6 +16,8 @@ from array_api_compat import device
 
 from infotheory._xp._namespace import Array, array_namespace
 from infotheory.functional._gram import gaussian_gram
+from infotheory.functional._kernel_checks import check_bandwidth, check_pairs, check_points
+from infotheory.functional._transport_checks import check_count
 
 _BLOCK = 64  # rows whose kernel values are held at once
 # Below, the HSIC of the past is a difference of equal numbers, and the witness is none.
@@ -132,6 +134,14 @@ def independence_payoffs(
         independent, the payoff and its negative have one law given the past. 0 where the past
         shows no dependence at all, as with constant rows.
 
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ or are below `n_burn_in` + 2, that is below 2, or as
+        :func:`gaussian_gram`.
+    TypeError
+        As :func:`gaussian_gram`, or if `n_burn_in` is no integer.
+
     Notes
     -----
     Half the covariance over the past of :math:`k(x_i, x_a) - k(x_i, x_b)` and
@@ -150,6 +160,17 @@ def independence_payoffs(
     >>> bool(betting_log_wealth(payoffs)[-1] > np.log(20))
     True
     """
+    check_points(X=X, Y=Y)
+    check_pairs(X=X, Y=Y)
+    for name, width, part in (("bandwidth_x", bandwidth_x, X), ("bandwidth_y", bandwidth_y, Y)):
+        if width is not None:
+            check_bandwidth(name, width, part)
+    check_count(2, n_burn_in=n_burn_in)
+    if X.shape[-2] < n_burn_in + 2:
+        raise ValueError(
+            f"X and Y must have at least n_burn_in + 2 = {n_burn_in + 2} rows, so that there is a "
+            f"bet, got {X.shape[-2]}."
+        )
     xp = array_namespace(X, Y)
     start = n_burn_in
     stop = start + 2 * ((X.shape[-2] - start) // 2)

@@ -7,6 +7,7 @@ from typing import Literal
 from infotheory._xp import array_namespace, as_float
 from infotheory._xp._namespace import Array
 from infotheory.functional._gram import gram_row_sums
+from infotheory.functional._kernel_checks import check_name, check_points, check_rows
 
 Estimator = Literal["unbiased", "biased"]
 
@@ -37,7 +38,10 @@ def mmd(
     Raises
     ------
     ValueError
-        If there is no such estimator.
+        If there is no such estimator, "unbiased" has a sample of one row, or as
+        :func:`gaussian_gram`.
+    TypeError
+        As :func:`gaussian_gram`.
 
     Notes
     -----
@@ -54,6 +58,10 @@ def mmd(
     >>> print(f"{mmd(X, Y, 1.0):.4f} {mmd(X, Y, 1.0, estimator='biased'):.4f}")
     1.2129 1.6064
     """
+    check_name("estimator", estimator, ("unbiased", "biased"))
+    check_points(X=X, Y=Y)
+    if estimator == "unbiased":
+        check_rows(2, "estimator='unbiased'", X=X, Y=Y)
     X, Y = as_float(X), as_float(Y)
     xp, n, m = array_namespace(X, Y), X.shape[-2], Y.shape[-2]
     of_x, of_y = (xp.sum(gram_row_sums(part, bandwidth=bandwidth), axis=-1) for part in (X, Y))
