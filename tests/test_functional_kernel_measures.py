@@ -339,3 +339,24 @@ def test_moments_over_permutations_are_exact():
     moments = permutation_moments(a, contrast_moments(2, 4))
     np.testing.assert_allclose(moments, [np.mean(every), np.var(every)])
     assert gamma_p_value(1.0, 0.0, 0.0) == 1.0
+
+
+@pytest.mark.parametrize("d", [5, 40])
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e5])
+def test_float32_with_a_gradient_is_as_exact_as_without(scale, d):
+    """Rows many bandwidths from their mean, each with another one near it."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    X = (scale * rng.standard_normal((32, d))).astype(np.float32)
+    Y = (X + 0.2 * rng.standard_normal((32, d))).astype(np.float32)
+    for function in (cauchy_schwarz_divergence, mmd, hsic, cauchy_schwarz_mutual_information):
+        x, x64 = torch.tensor(X, requires_grad=True), torch.tensor(X.astype(np.float64))
+        exact = function(x64.requires_grad_(), torch.tensor(Y).double(), 1.0)
+        value = function(x, torch.tensor(Y), 1.0)
+        plain = function(x.detach(), torch.tensor(Y), 1.0)
+        assert value.dtype == torch.float32
+        for found in (value, plain):
+            assert found.item() == pytest.approx(exact.item(), rel=2e-5, abs=2e-6)
+        (of_x,), (of_x64,) = (torch.autograd.grad(v, a) for v, a in ((value, x), (exact, x64)))
+        size = max(1e-6, of_x64.abs().max().item())
+        assert (of_x - of_x64).abs().max().item() < 1e-4 * size
