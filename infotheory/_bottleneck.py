@@ -39,7 +39,7 @@ class BottleneckNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Shap
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "device": "no_validation",  # a name or a device of Torch: choose_device looks
-        "random_state": ["random_state"],
+        "random_state": ["random_state", np.random.Generator],
         "verbose": ["verbose"],
     }
 
@@ -52,6 +52,8 @@ class BottleneckNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Shap
     @all_or_nothing
     def fit(self, X: Any, y: Any) -> BottleneckNetwork:
         """Train the network.
+
+        Ctrl-C ends the training: the model has its best weights so far, and a note says so.
 
         Parameters
         ----------
@@ -68,7 +70,8 @@ class BottleneckNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Shap
         Raises
         ------
         ValueError
-            If an argument is out of its rule, or X or y has missing or infinite values.
+            If an argument is out of its rule, X or y has missing or infinite values, or a column
+            varies by more or less than float64 can hold.
         ImportError
             Without torch.
         RuntimeError
@@ -88,7 +91,9 @@ class BottleneckNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Shap
         layers, device = layer_sizes(self.hidden_layer_sizes), choose_device(self.device)
         rng = np.random.default_rng(local_random_state(self.random_state).randint(2**31 - 1))
         values = x.values
-        self._centre, self._scale = _moments(values)
+        self._centre, self._scale = _moments(values, "X")
+        if targets.ndim == 2:
+            notes += _constant_notes(targets)
         rows = (values - self._centre) / self._scale
         training, held_out = self._split(targets, rng, notes)
         plan = Plan(
@@ -204,7 +209,7 @@ class RegressionTarget:
         check_same_length(x, target)
         values = target.values
         self._n_axes = y.ndim if hasattr(y, "ndim") else np.asarray(y).ndim
-        self._centre_y, self._scale_y = _moments(values)
+        self._centre_y, self._scale_y = _moments(values, "y")
         return (values - self._centre_y) / self._scale_y
 
     def predict(self, X: Any) -> np.ndarray:
@@ -223,12 +228,34 @@ class RegressionTarget:
         return told[:, 0] if self._n_axes == 1 else told
 
 
-def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moments(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each column, 1 where it does not vary."""
-    centre = values.mean(axis=0)
-    scale = values.std(axis=0)
-    some = scale > 1e-12 * np.maximum(np.abs(values).max(axis=0), 1e-300)
-    return centre, np.where(some, scale, 1.0)
+    largest = np.abs(values).max(axis=0)
+    # In units of the largest, whose squares neither overflow nor vanish.
+    unit = np.where(largest > 0, largest, 1.0)
+    centre, scale = (values / unit).mean(axis=0), (values / unit).std(axis=0)
+    some = scale > 1e-12
+    centre, scale = centre * unit, np.where(some, scale * unit, 1.0)
+    with np.errstate(over="ignore"):
+        spread = np.abs(values - centre).max(axis=0)
+    tiny = np.finfo(np.float64).smallest_normal
+    wrong = ~np.isfinite(spread) | (some & (scale < tiny))
+    if wrong.any():
+        j = int(np.argmax(wrong))
+        raise ValueError(
+            f"{name} must have columns whose deviations are within the range of float64, got "
+            f"values up to {largest[j]:.3g} in column {j}. Give it in other units."
+        )
+    return centre, scale
+
+
+def _constant_notes(targets: np.ndarray) -> list[str]:
+    """Of a standardised target: which columns do not vary."""
+    still = np.flatnonzero(targets.std(axis=0) < 0.5)
+    if not len(still):
+        return []
+    which = "y is" if len(still) == targets.shape[1] else f"Columns {still.tolist()} of y are"
+    return [f"{which} constant: nothing can be told of it, whatever is kept of X."]
 
 
 def _target_tensor(targets: np.ndarray) -> Any:

@@ -401,3 +401,35 @@ def test_constant_columns_and_targets(kind):
     assert np.isfinite(kind(**SMALL).fit(X, y > 0).predict(X)).all()
     constant = kind(**SMALL).fit(X, np.full(50, 3))
     np.testing.assert_allclose(constant.predict(X), 3, atol=1.5)
+
+
+# Units, and what does not vary
+
+
+@pytest.mark.parametrize("unit", [1e155, 1e-200, 1e300])
+def test_units_do_not_matter_however_large(unit):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    y = X[:, 0] + 0.1 * rng.normal(size=60)
+    model = VariationalBottleneckRegressor(max_iter=20, random_state=0)
+    plain = model.fit(X, y).predict(X)
+    model.fit(unit * X, unit * y)
+    np.testing.assert_allclose(model.predict(unit * X) / unit, plain, rtol=1e-3, atol=1e-4)
+    assert not any("constant" in note for note in model.notes_)
+
+
+def test_deviations_beyond_floats_are_refused():
+    X = np.arange(20.0)[:, None]
+    far = np.where(np.arange(20) < 15, 1.7e308, -1.7e308)
+    for words, x, y in (("y must have columns", X, far), ("X must have columns", far[:, None], X)):
+        with pytest.raises(ValueError, match=words):
+            VariationalBottleneckRegressor(max_iter=5).fit(x, y)
+
+
+def test_a_constant_target_is_noted():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    model = VariationalBottleneckRegressor(max_iter=5, random_state=np.random.default_rng(0))
+    assert any("y is constant" in note for note in model.fit(X, np.ones(30)).notes_)
+    y = np.column_stack([X[:, 0], np.ones(30)])
+    assert any("[1] of y are constant" in note for note in model.fit(X, y).notes_)
+    assert not any("constant" in note for note in model.fit(X, X).notes_)
