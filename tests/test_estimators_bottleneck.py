@@ -271,6 +271,17 @@ def test_the_plain_network():
     assert -max(model.validation_scores_) == pytest.approx(error, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("bandwidth", "words"), [(1e-9, "far below"), (1e9, "far above"), ("silverman", None)]
+)
+def test_a_bandwidth_that_sees_nothing_is_noted(bandwidth, words):
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    model = CauchySchwarzBottleneckRegressor(**{**SMALL, "bandwidth": bandwidth, "max_iter": 5})
+    found = [note for note in model.fit(X, X[:, 0]).notes_ if note.startswith("bandwidth = ")]
+    assert len(found) == (words is not None)
+    assert all(words in note for note in found)
+
+
 def test_every_class_trains():
     """A class of one row is not among the rows held out."""
     rng = np.random.default_rng(0)

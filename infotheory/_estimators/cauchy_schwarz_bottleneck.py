@@ -10,9 +10,10 @@ from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from infotheory._bottleneck import BottleneckNetwork, RegressionTarget
-from infotheory.functional import kernel_bandwidth
+from infotheory.functional import gram_row_sums, kernel_bandwidth
 
 _RULES = {"median", "silverman", "likelihood", "neighbors"}
+_ALONE, _ALIKE = 0.01, 0.95  # kernels with other rows: in sum below, on average above
 
 
 class CauchySchwarzBottleneckRegressor(RegressionTarget, RegressorMixin, BottleneckNetwork):
@@ -178,9 +179,34 @@ class CauchySchwarzBottleneckRegressor(RegressionTarget, RegressorMixin, Bottlen
             rows = torch.from_numpy(held_out).to(next(self._network.parameters()).device)
             network: Any = self._network
             self.dependence_ = float(network.dependence(rows))
+        notes += _width_notes(held_out[:1024], self.bandwidth_)
 
 
 def _width(bandwidth: Any, rows: np.ndarray) -> float:
     if isinstance(bandwidth, str):
         return float(kernel_bandwidth(rows, bandwidth))  # pyright: ignore[reportArgumentType]
     return float(bandwidth)
+
+
+def _width_notes(rows: np.ndarray, bandwidth: float) -> list[str]:
+    """Whether rows meet none of the others under the kernel of x, or all of them alike."""
+    n = len(rows)
+    others = float(np.mean(gram_row_sums(rows, bandwidth=bandwidth))) - 1
+    if n < 2 or not np.any(np.ptp(rows, axis=0)):
+        return []
+    if others < _ALONE:
+        return [
+            f"bandwidth = {bandwidth:.3g} is far below the distances of the standardised rows "
+            f"held out, of which hardly any meets another: a divergence compares each y with its "
+            f"own prediction alone, and dependence_ only says whether t tells rows apart. Raise "
+            f"it, or take a rule such as 'silverman'."
+        ]
+    if others > _ALIKE * (n - 1):
+        return [
+            f"bandwidth = {bandwidth:.3g} is far above the distances of the standardised rows "
+            f"held out, which are all alike to the kernel: a divergence compares the laws of y and "
+            f"of its prediction and not their pairs, and dependence_ is a ratio of two numbers "
+            f"near 0, or 0 where they are lost to rounding. Lower it, or take a rule such as "
+            f"'silverman'."
+        ]
+    return []
