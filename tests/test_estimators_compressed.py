@@ -270,3 +270,11 @@ def test_a_transformer_on_single_columns():
     double = FunctionTransformer(np.cbrt)
     fitted = CompressedMutualInformation(KSG(), compressor=double).fit(x[:, :1], y[:, :1])
     assert fitted.mutual_information_ == pytest.approx(-0.5 * math.log(1 - 0.81), abs=0.15)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e155, 1e300])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_variance_out_of_the_range_of_floats_is_refused(unit):
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    with pytest.raises(ValueError, match=r"X must have deviations .* got values up to"):
+        CompressedMutualInformation(KSG(), n_components=2).fit(unit * x, x[:, :1])

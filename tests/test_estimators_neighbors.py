@@ -280,3 +280,15 @@ def test_low_dimensional_tasks():
         truth = task.mutual_information
         close += abs(value - truth) <= max(0.05, 0.05 * truth)
     assert close >= 18
+
+
+@pytest.mark.parametrize("unit", [2.0**-700, 2.0**600, 2.0**1015])
+def test_ksg_in_units_whose_squares_are_out_of_range(unit):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 2))
+    y = x[:, :1] + rng.normal(size=(60, 1))
+    for options in ({}, {"margins": None, "metric": "euclidean"}, {"variant": 2}):
+        there = KSG(**options).fit(unit * x, unit * y).pointwise_
+        np.testing.assert_allclose(there, KSG(**options).fit(x, y).pointwise_, rtol=1e-12)
+    alone = KSG().fit(unit * x, y)
+    assert alone.mutual_information_ == pytest.approx(KSG().fit(x, y).mutual_information_)

@@ -70,8 +70,9 @@ class CompressedMutualInformation(MutualInformationEstimator):
     Raises
     ------
     ValueError
-        In ``fit``, if the lengths differ, there are no more rows than components, or a
-        transformer returns no finite table with a row for each row.
+        In ``fit``, if the lengths differ, there are no more rows than components, a transformer
+        returns no finite table with a row for each row, or values are so large or small that
+        their variance is out of the range of floats.
     ImportError
         In ``fit`` with "autoencoder", if Torch is not installed.
 
@@ -281,6 +282,16 @@ def _side(variable: Variable, model: Any) -> _Side:
         share = float(np.sum(model.explained_variance_ratio_))
     elif hasattr(model, "loss_"):
         share = 1 - float(model.loss_)
+    if (
+        hasattr(model, "explained_variance_ratio_")
+        and not share > 0
+        and np.any(values != values[0])
+    ):
+        raise ValueError(
+            f"{variable.name} must have deviations whose squares are within the range of floats, "
+            f"about 1e-150 to 1e150, to be compressed by {model!r}, got values up to "
+            f"{np.abs(values).max():.3g}. Give it in other units."
+        )
     kept = "" if math.isnan(share) else f" ({share:.1%} of the variance kept)"
     words = f"{variable.name} from {variable.dim} to {rows.shape[1]} columns{kept}"
     return _Side(describe(rows, variable.name, discrete=False), model, share, words)

@@ -49,8 +49,11 @@ class _Margins:
         self.rng = rng
         self.raw = variable.values[:, self.real]
         self.reference = self._spread(self.raw, rng)
-        spread = self.reference.std(axis=0)
-        self.centre, self.scale = self.reference.mean(axis=0), np.where(spread == 0, 1, spread)
+        unit = _units(self.reference)
+        small = self.reference / unit
+        spread = small.std(axis=0)
+        self.centre = small.mean(axis=0) * unit
+        self.scale = np.where(spread == 0, 1, spread) * unit
         self.fitted = self._rescale(self.reference)
 
     def numbers(self, variable: Variable, rng: np.random.RandomState | None) -> np.ndarray:
@@ -68,6 +71,13 @@ class _Margins:
         if self.margins == "gaussianize" and values.shape[1]:
             return gaussian_scores(values, self.reference)
         return values
+
+
+def _units(values: np.ndarray) -> np.ndarray:
+    """A power of two for each column, in which squares stay within the range of floats."""
+    largest = np.abs(values).max(axis=0, initial=0.0)
+    usual = (largest == 0) | ((largest > 1e-100) & (largest < 1e100))
+    return np.where(usual, 1.0, np.ldexp(0.5, np.frexp(largest)[1]))
 
 
 def _constant_notes(*variables: Variable) -> list[str]:

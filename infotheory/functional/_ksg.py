@@ -123,6 +123,12 @@ def ksg_pointwise(
     """
     parts = [detached_numpy(part) for part in (X, Y, condition) if part is not None]
     rows = None if query is None else [detached_numpy(part) for part in query]
+    largest = max((float(np.abs(part).max(initial=0.0)) for part in parts), default=0.0)
+    if not 1e-100 < largest < 1e100 and 0 < largest < np.inf and parts[0].dtype == np.float64:
+        # One power of two for all changes no comparison, and squares stay within range.
+        unit = np.ldexp(0.5, np.frexp(largest)[1])
+        parts = [part / unit for part in parts]
+        rows = None if rows is None else [part / unit for part in rows]
     k = n_neighbors
     distances, indices = joint_neighbors(parts, k, metric, rows)
     total = len(parts[0]) + (0 if rows is None else 1)
