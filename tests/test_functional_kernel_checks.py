@@ -8,19 +8,31 @@ import numpy as np
 import pytest
 
 from infotheory.functional import (
+    approximate_matrix_entropy,
     betting_log_wealth,
     cauchy_schwarz_divergence,
     cauchy_schwarz_mutual_information,
     conditional_cauchy_schwarz_divergence,
     conditional_cauchy_schwarz_mutual_information,
+    density_matrix_entropy,
+    fidelity,
     gaussian_gram,
+    gaussian_matrix_entropy,
     gram_log_row_sums,
     gram_pair_sums,
     gram_row_sums,
     hsic,
     independence_payoffs,
     kernel_bandwidth,
+    matrix_entropy,
+    matrix_joint_entropy,
+    matrix_mutual_information,
     mmd,
+    page_entropy,
+    quantum_relative_entropy,
+    quantum_renyi_divergence,
+    quantum_renyi_entropy,
+    quantum_tsallis_entropy,
 )
 
 FUNCTIONS = {
@@ -134,3 +146,69 @@ def test_samples_that_are_mapped_over():
 def test_columns_far_from_zero_are_no_reason_to_refuse():
     X = 1e160 * (1 + np.zeros((3, 1)))
     assert np.all(gaussian_gram(X, bandwidth=1.0) == 1)
+
+
+MATRIX = np.array([[0.5, 0.1], [0.1, 0.5]])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        matrix_entropy,
+        matrix_joint_entropy,
+        lambda K: matrix_mutual_information(MATRIX, K),
+        approximate_matrix_entropy,
+    ],
+)
+def test_gram_matrices_of_other_than_real_numbers(function):
+    with pytest.raises(ValueError, match="must be real"):
+        function(np.array([[1, 1j], [-1j, 1]]))
+    with pytest.raises(TypeError, match="masked"):
+        function(np.ma.masked_less(np.eye(2), 0.5))
+    with pytest.raises(TypeError, match="must hold numbers"):
+        function(np.array([["a"]]))
+    with pytest.raises(ValueError, match="must have shape"):
+        function(np.ones(2))
+
+
+def test_orders_and_sizes_that_are_none():
+    with pytest.raises(TypeError, match="alpha must be a positive number"):
+        matrix_entropy(MATRIX, "a")
+    for function in (quantum_tsallis_entropy, quantum_renyi_entropy):
+        with pytest.raises(TypeError, match="order must be a positive number"):
+            function(MATRIX, "a")
+    with pytest.raises(ValueError, match="order must be finite"):
+        quantum_tsallis_entropy(MATRIX, math.inf)
+    for sizes in ((-1, 2), (0, 1)):
+        with pytest.raises(ValueError, match="must be at least 1"):
+            page_entropy(*sizes)
+    with pytest.raises(TypeError, match="masked"):
+        density_matrix_entropy(np.ma.masked_less(np.eye(2) / 2, 0.1))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda r, s: quantum_renyi_divergence(r, s, 2),
+        lambda r, s: quantum_renyi_divergence(r, s, 0.7, "petz"),
+        fidelity,
+        lambda r, s: quantum_relative_entropy(s, r),
+    ],
+)
+def test_second_gradients_that_would_be_wrong_are_refused(function):
+    torch = pytest.importorskip("torch")
+    state = torch.tensor(MATRIX, requires_grad=True)
+    other = torch.tensor([[0.7, 0.0], [0.0, 0.3]], dtype=torch.float64)
+    value = function(state / torch.trace(state), other)
+    (gradient,) = torch.autograd.grad(value, state, create_graph=True)
+    with pytest.raises(NotImplementedError, match="first derivative only"):
+        torch.autograd.grad(gradient.square().sum(), state)
+
+
+@pytest.mark.parametrize("method", ["hutch++", "lanczos", "chebyshev", "low-rank"])
+def test_rows_that_share_nothing_have_the_largest_entropy(method):
+    X = rows(3)
+    found = gaussian_matrix_entropy(X, bandwidth=1e-8, method=method)
+    assert abs(float(found.value) - math.log(8)) <= found.error + 1e-9
+    with pytest.raises(ValueError, match="bandwidth must be large enough"):
+        gaussian_matrix_entropy(X, bandwidth=1e-300, method=method)

@@ -10,6 +10,7 @@ import numpy as np
 
 from infotheory._xp._namespace import Array, array_namespace, detached_numpy
 from infotheory.functional._spectrum import adjoint
+from infotheory.functional._transport_checks import check_library
 
 Systems = int | Sequence[int]
 
@@ -75,6 +76,7 @@ def check_spectrum(spectrum: Array, name: str) -> None:
 
 def checked_state(rho: Array, name: str = "rho") -> Array:
     """The matrix in floating numbers, once it is square, finite, Hermitian and of trace 1."""
+    check_library(name, rho)
     matrix = floating(rho)
     values = detached_numpy(matrix)
     shape = values.shape

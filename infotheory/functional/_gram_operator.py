@@ -76,6 +76,9 @@ class GaussianGram:
 
     def _block(self, chosen: slice) -> np.ndarray:
         part = gaussian_gram(self._rows[chosen], self._rows, bandwidth=self._bandwidth)
+        # Rounding of distances in units of a small bandwidth must not part a row from itself.
+        i = np.arange(len(part))
+        part[i, chosen.start + i] = 1.0
         return part / self.n
 
     def bound(self) -> float:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from array_api_compat import device
 
 from infotheory._xp._namespace import Array, array_namespace, as_float
+from infotheory.functional._kernel_checks import check_numbers
 from infotheory.functional._matrix_root import detached
 from infotheory.functional._spectrum import check_finite, spectral_entropy
 
@@ -17,13 +19,8 @@ def normalized_gram(K: Array, name: str = "K") -> Array:
     What can be seen in O(n^2) is checked: finite numbers, symmetry, a positive diagonal, and
     K_ij^2 <= K_ii K_jj, without which K has a negative eigenvalue.
     """
-    xp = array_namespace(K)
+    xp = check_square(K, name)
     K = as_float(K)
-    if K.ndim < 2 or K.shape[-1] != K.shape[-2] or K.shape[-1] < 1:
-        raise ValueError(
-            f"{name} must have shape (..., n, n), one row and column for each observation, got "
-            f"{tuple(K.shape)}."
-        )
     check_finite(K, name)
     tolerance = math.sqrt(float(xp.finfo(K.dtype).eps))
     diagonal = xp.linalg.diagonal(K)
@@ -52,10 +49,23 @@ def normalized_gram(K: Array, name: str = "K") -> Array:
     return xp.where(itself, 1.0, cosines) / n
 
 
+def check_square(K: Array, name: str) -> Any:
+    """The library of square matrices of real numbers, none of them masked."""
+    xp = check_numbers(name, K)
+    if K.ndim < 2 or K.shape[-1] != K.shape[-2] or K.shape[-1] < 1:
+        raise ValueError(
+            f"{name} must have shape (..., n, n), one row and column for each observation, got "
+            f"{tuple(K.shape)}."
+        )
+    return xp
+
+
 def joint_gram(*grams: Array) -> Array:
     """The normalised entrywise product: the Gram matrix of the pairs, triples, ..."""
     if not grams:
         raise ValueError("At least one Gram matrix is needed, got none.")
+    for i, gram in enumerate(grams):
+        check_square(gram, f"Gram matrix {i}")
     n = grams[0].shape[-1]
     product = None
     for i, gram in enumerate(grams):
@@ -86,12 +96,15 @@ def matrix_entropy(K: Array, alpha: float = 1.0) -> Array:
     array of shape (...)
         :math:`S_\alpha = \frac{1}{1 - \alpha} \ln \mathrm{tr} A^\alpha`, at order 1
         :math:`-\mathrm{tr} A \ln A`, in nats. Twice differentiable in Torch, also where
-        eigenvalues coincide or are 0.
+        eigenvalues coincide or are 0; at the order infinity once, twice where the largest
+        eigenvalue is simple.
 
     Raises
     ------
     ValueError
         If K is not of this form, or alpha is not positive.
+    TypeError
+        If K is no array of numbers or has masked entries, or alpha is no number.
 
     Notes
     -----

@@ -10,6 +10,7 @@ from scipy.stats import t as student
 
 from infotheory._xp._namespace import Array, detached_numpy, like_floating
 from infotheory.functional._gram_operator import GaussianGram, GramMatrix, GramOperator
+from infotheory.functional._kernel_checks import check_bandwidth, check_numbers
 from infotheory.functional._partial_cholesky import PartialCholesky
 from infotheory.functional._spectrum import (
     check_alpha,
@@ -145,6 +146,7 @@ def approximate_matrix_entropy(
     >>> abs(found.value - matrix_entropy(K)) <= found.error <= 0.01 * found.value
     np.True_
     """
+    check_numbers("K", K)
     gram = detached_numpy(K)
     if gram.ndim != 2 or gram.shape[0] != gram.shape[1] or not gram.size:
         raise ValueError(f"K must have shape (n, n), n at least 1, got {gram.shape}.")
@@ -214,16 +216,13 @@ def gaussian_matrix_entropy(
     >>> print(f"{found.value:.2f}", found.rank < 100)  # of the law itself 1.107
     1.11 True
     """
+    check_numbers("X", X)
     rows = np.asarray(detached_numpy(X), dtype=np.float64)
     if rows.ndim != 2 or not rows.size:
         raise ValueError(f"X must have shape (n, d), at least one of each, got {rows.shape}.")
     if not np.all(np.isfinite(rows)):
         raise ValueError("X must be finite, got missing or infinite values. Remove those rows.")
-    if not 0 < bandwidth < math.inf:
-        raise ValueError(
-            f"bandwidth must be positive and finite, got {bandwidth!r}. kernel_bandwidth(X) gives "
-            f"one."
-        )
+    check_bandwidth("bandwidth", bandwidth, rows)
     if method == "fourier":
         _check_order(alpha)
         found = _from_features(rows / bandwidth, alpha, 256 if rank is None else rank, seed)

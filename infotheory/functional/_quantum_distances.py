@@ -10,6 +10,7 @@ from infotheory.functional._density_matrix import check_density_matrix, checked_
 from infotheory.functional._hermitian import LOG, live, on_support, trace, trace_product
 from infotheory.functional._matrix_root import detached
 from infotheory.functional._quantum_entropies import state_entropy
+from infotheory.functional._sinkhorn_implicit import once_differentiable
 from infotheory.functional._spectrum import adjoint
 
 # A mass of the one state outside the support of the other, in units of n times the machine
@@ -48,7 +49,8 @@ def quantum_relative_entropy(rho: Array, sigma: Array) -> Array:
     array of shape (...)
         :math:`S(\rho \| \sigma) = \mathrm{tr}\, \rho (\ln \rho - \ln \sigma)` in nats, 0 for equal
         states only. Infinite, with gradient 0, where rho has mass outside the support of sigma.
-        Differentiable, also at repeated eigenvalues; eigenvalues of 0 have the derivative 0.
+        Differentiable, also at repeated eigenvalues, in sigma once: a second gradient raises.
+        Eigenvalues of 0 have the derivative 0.
 
     Raises
     ------
@@ -79,6 +81,7 @@ def quantum_relative_entropy(rho: Array, sigma: Array) -> Array:
 
 def _relative_entropy(rho: Array, sigma: Array) -> Array:
     xp = array_namespace(rho)
+    (sigma,) = once_differentiable(sigma)
     log, support = on_support(sigma, LOG, "sigma")
     inside = _covers(rho, support)
     value = 0.0 - state_entropy(rho) - trace_product(rho, log)
@@ -114,8 +117,9 @@ def quantum_renyi_divergence(
     Returns
     -------
     array of shape (...)
-        Nats; differentiable. Infinite, with gradient 0, where the states share no support, and for
-        orders of 1 and more where rho has mass outside the support of sigma.
+        Nats; once differentiable, and a second gradient raises. Infinite, with gradient 0, where
+        the states share no support, and for orders of 1 and more where rho has mass outside the
+        support of sigma.
 
     Raises
     ------
@@ -152,6 +156,7 @@ def quantum_renyi_divergence(
     rho, sigma = _pair(rho, sigma)
     if order == 1:
         return _relative_entropy(rho, sigma)
+    rho, sigma = once_differentiable(rho, sigma)
     return _petz(rho, sigma, order) if kind == "petz" else _sandwiched(rho, sigma, order)
 
 
@@ -220,7 +225,8 @@ def fidelity(rho: Array, sigma: Array) -> Array:
     array of shape (...)
         :math:`F = (\mathrm{tr} \sqrt{\sqrt\sigma \rho \sqrt\sigma})^2`, from 0 for states of
         orthogonal supports to 1 for equal ones; :math:`|\langle\phi|\psi\rangle|^2` for pure ones.
-        Differentiable; eigenvalues of 0 have the derivative 0, and so has F = 0.
+        Once differentiable, and a second gradient raises; eigenvalues of 0 have the derivative 0,
+        and so has F = 0.
 
     Raises
     ------
@@ -243,7 +249,7 @@ def fidelity(rho: Array, sigma: Array) -> Array:
     >>> print(f"{fidelity(np.diag([1.0, 0.0]), np.full((2, 2), 0.5)):.4f}")
     0.5000
     """
-    rho, sigma = _pair(check_density_matrix(rho, "rho"), sigma)
+    rho, sigma = once_differentiable(*_pair(check_density_matrix(rho, "rho"), sigma))
     root = on_support(sigma, 0.5, "sigma").value
     inner = root @ rho @ root
     return trace(on_support(inner, 0.5).value) ** 2

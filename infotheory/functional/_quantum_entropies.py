@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from numbers import Real
 
 from infotheory._xp._namespace import Array, array_namespace
 from infotheory.functional._density_matrix import (
@@ -18,6 +20,8 @@ from infotheory.functional._spectrum import spectral_entropy
 
 
 def _check_order(order: float) -> None:
+    if not isinstance(order, Real):
+        raise TypeError(f"order must be a positive number, got {order!r}. Take 1 or 2.")
     if not order > 0:
         raise ValueError(
             f"order must be positive, got {order!r}. Order 1 is the von Neumann entropy; the limit "
@@ -135,7 +139,7 @@ def quantum_tsallis_entropy(rho: Array, order: float) -> Array:
     Raises
     ------
     ValueError
-        If the order is not positive, or as :func:`density_matrix_entropy`.
+        If the order is not positive and finite, or as :func:`density_matrix_entropy`.
 
     Notes
     -----
@@ -150,6 +154,11 @@ def quantum_tsallis_entropy(rho: Array, order: float) -> Array:
     0.5000
     """
     _check_order(order)
+    if math.isinf(order):
+        raise ValueError(
+            "order must be finite, got inf. The limit of Tsallis entropies is 0; "
+            "quantum_renyi_entropy has that order."
+        )
     renyi = state_entropy(checked_state(rho), order)
     if order == 1:
         return renyi

@@ -9,6 +9,7 @@ from infotheory._xp._namespace import Array, array_namespace, as_float
 from infotheory._xp._special import xlogy
 from infotheory.functional._matrix_root import detached
 from infotheory.functional._spectrum import check_finite, spectral_entropy
+from infotheory.functional._transport_checks import check_count
 
 Convention = Literal["von-neumann", "roy-vetterli"]
 # Machine precisions by which rounding may move a row off the mean of equal rows, relative to the
@@ -213,6 +214,13 @@ def page_entropy(n: int, d: int) -> float:
         :math:`\sum_{k=M+1}^{mM} \frac1k - \frac{m-1}{2M}` in nats, with m the smaller and M the
         larger of the two.
 
+    Raises
+    ------
+    ValueError
+        If a number is below 1.
+    TypeError
+        If a number is no integer.
+
     Notes
     -----
     Exact for a random pure state of two systems of m and M levels, that is, for complex normal
@@ -231,6 +239,7 @@ def page_entropy(n: int, d: int) -> float:
     """
     from scipy.special import digamma
 
+    check_count(1, n=n, d=d)
     small, large = min(n, d), max(n, d)
     return float(digamma(small * large + 1) - digamma(large + 1)) - (small - 1) / (2 * large)
 

@@ -7,6 +7,7 @@ eigenvalues coincide; a derivative of eigenvectors, which is not, never appears.
 from __future__ import annotations
 
 import math
+from numbers import Real
 
 from array_api_compat import is_torch_array
 
@@ -20,6 +21,8 @@ _NEAR_ONE = 0.1
 
 def check_alpha(alpha: float) -> None:
     """Raise unless the order is positive."""
+    if not isinstance(alpha, Real):
+        raise TypeError(f"alpha must be a positive number, got {alpha!r}. Take 1 or 2.")
     if not alpha > 0:
         raise ValueError(
             f"alpha must be positive, got {alpha!r}. Take 1 for the von Neumann entropy, 1.01 for "

@@ -74,8 +74,9 @@ class _Refused(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         raise NotImplementedError(
             "This result has a first derivative only: a gradient of its gradient would leave out "
-            "how the potentials move beyond the first order. functional.sinkhorn(...).value and "
-            "functional.sinkhorn_divergence have second derivatives."
+            "how what was solved for moves beyond the first order. functional.sinkhorn(...).value, "
+            "functional.sinkhorn_divergence, functional.matrix_entropy and "
+            "functional.density_matrix_entropy have second derivatives."
         )
 
 
