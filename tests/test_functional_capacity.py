@@ -205,3 +205,18 @@ def test_no_warning_on_the_way():
         warnings.simplefilter("error")
         channel_capacity(np.vstack([np.eye(4), np.eye(4)]))
         channel_capacity(np.eye(3)[:, :2] + np.array([[0, 0], [0, 0], [0.5, 0.5]]))
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "words"),
+    [
+        ({"max_iter": 2.5}, TypeError, r"max_iter .* got 2\.5"),
+        ({"max_iter": 0}, ValueError, r"max_iter .* got 0"),
+        ({"tol": "a"}, TypeError, r"tol .* got 'a'"),
+        ({"tol": np.inf}, ValueError, r"tol .* got inf"),
+        ({"cost": [1.0, 2.0], "price": 1.0}, TypeError, r"cost must be an array"),
+    ],
+)
+def test_options_that_are_none(options, kind, words):
+    with pytest.raises(kind, match=words):
+        channel_capacity(np.eye(2), **options)

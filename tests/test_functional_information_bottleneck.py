@@ -473,3 +473,7 @@ def test_bad_curves():
             gaussian_information_curve(rho, np.array(1.0))
     with pytest.raises(ValueError, match="at least 0 nats"):
         gaussian_information_curve(np.array([0.5]), np.array(-1.0))
+
+
+def test_without_correlations_the_normal_curve_is_zero():
+    assert gaussian_information_curve(np.empty(0), np.array([0.5, 1.0])).tolist() == [0.0, 0.0]

@@ -446,3 +446,8 @@ def test_parameters_show() -> None:
     assert "concentration=10.0" in repr(EntropyReconstruction())
     assert "clusters" in repr(EntropyReconstruction("clusters"))
     assert "lipschitz=2.0" in repr(LipschitzInfoNCE(product(), lipschitz=2.0))
+
+
+def test_a_critic_that_is_a_plain_function_is_refused():
+    with pytest.raises(TypeError, match=r"critic must be a torch\.nn\.Module"):
+        LipschitzInfoNCE(lambda x, y: x[:, 0])

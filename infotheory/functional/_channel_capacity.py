@@ -12,8 +12,9 @@ from array_api_compat import device
 
 from infotheory._xp import array_namespace, detached_numpy, xlogy
 from infotheory._xp._namespace import Array
-from infotheory.functional._law_tables import check_tol, checked_channel
+from infotheory.functional._law_tables import checked_channel
 from infotheory.functional._sinkhorn_implicit import off_graph
+from infotheory.functional._transport_checks import check_count, check_library, check_positive
 
 _FASTER = 1.5  # the growth of the exponent of updates that go well
 _UPDATES = 15  # before the interior point method takes over
@@ -146,7 +147,10 @@ def channel_capacity(
     ------
     ValueError
         If the channel is negative or not finite, a row does not sum to 1 within the square root
-        of the precision of its dtype, the cost does not fit, or price or tol is out of its rule.
+        of the precision of its dtype, the cost does not fit, or price, tol or max_iter is out of
+        its rule.
+    TypeError
+        If the channel or the cost is no array, or tol or max_iter no number of its kind.
 
     Warns
     -----
@@ -176,7 +180,8 @@ def channel_capacity(
     0.5001 bits with inputs [0.5 0.5]
     """
     channel = checked_channel(channel)
-    check_tol(tol)
+    check_positive(tol=tol)
+    check_count(1, max_iter=max_iter)
     cost = _checked_cost(cost, price, channel)
     plain = off_graph(channel)
     worth = _worth(plain, cost, price)
@@ -206,7 +211,9 @@ def _checked_cost(cost: Array | None, price: float, channel: Array) -> Array | N
             )
         return None
     xp = array_namespace(channel)
-    array_namespace(cost, channel)
+    check_library("cost", cost, channel)
+    if not hasattr(cost, "dtype"):
+        raise TypeError(f"cost must be an array, one entry for each input, got {cost!r}.")
     values = off_graph(xp.astype(cost, channel.dtype))
     if values.shape[-1:] != channel.shape[-2:-1]:
         raise ValueError(

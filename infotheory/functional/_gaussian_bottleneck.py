@@ -237,7 +237,9 @@ def gaussian_information_curve(correlations: Array, information_x: Array) -> Arr
     left_j = xp.sum(xp.where(chosen, left, 0.0), axis=-1) / j[..., 0]
     # I_X is taken inside, where nothing is infinite.
     rate = xp.exp(-2 * nats[..., 0] / j[..., 0])
-    return 0.0 - 0.5 * j[..., 0] * xp.log(rate * xp.exp(told_j) + xp.exp(left_j))
+    told_nats = 0.0 - 0.5 * j[..., 0] * xp.log(rate * xp.exp(told_j) + xp.exp(left_j))
+    # Below the first critical point nothing is told.
+    return xp.where(xp.any(reached, axis=-1), told_nats, 0.0)
 
 
 def _checked_beta(beta: float) -> float:

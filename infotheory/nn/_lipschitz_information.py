@@ -83,6 +83,11 @@ class LipschitzInfoNCE(nn.Module):
         metric: str = "sum",
     ) -> None:
         super().__init__()
+        if not isinstance(critic, nn.Module) and callable(critic) and not isinstance(critic, type):
+            raise TypeError(
+                f"critic must be a torch.nn.Module, whose weights are trained, got {critic!r}. "
+                f"Make it a module, with its formula as forward(x, y)."
+            )
         self.critic = callable_part(critic, "critic")
         self.lipschitz = positive(lipschitz, "lipschitz")
         self.gradient_penalty = not_negative(gradient_penalty, "gradient_penalty")
