@@ -43,6 +43,11 @@ def resolved_layers(module: nn.Module, layers: Any) -> dict[str, tuple[nn.Module
         return {name: (known[name], None) for name in chosen}
     if isinstance(layers, str):
         layers = [layers]
+    if not isinstance(layers, Iterable):
+        raise TypeError(
+            f"layers must be names of submodules of module, got {layers!r}. Names: "
+            f"{_listed(known)}."
+        )
     picks = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(layers)
     if not picks:
         raise ValueError(

@@ -529,3 +529,8 @@ def test_an_estimator_without_a_value_of_this_kind(rows):
 def test_errors_of_an_estimator_name_the_layer(rows):
     with pytest.raises(ValueError, match=r"layer '1' failed: n_neighbors"):
         InformationPlane(network(), estimator=KSG(n_neighbors=500)).record(*rows)
+
+
+def test_layers_that_are_no_names():
+    with pytest.raises(TypeError, match=r"layers must be names .* got 3"):
+        InformationPlane(network(), 3)

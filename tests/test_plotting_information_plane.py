@@ -131,3 +131,8 @@ def test_what_cannot_be_drawn():
         InformationPlaneDisplay.from_results(without)
     with pytest.raises(TypeError, match="plane must have points_"):
         InformationPlaneDisplay.from_plane(points())
+
+
+def test_what_is_no_point_is_not_drawn():
+    with pytest.raises(TypeError, match="InformationPlanePoint, got 3"):
+        InformationPlaneDisplay.from_results([3])

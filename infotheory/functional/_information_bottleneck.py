@@ -117,6 +117,7 @@ def information_bottleneck(
         Clusters of x instead of a random T.
     start : array of shape (n, k), optional
         An encoder to begin with, in place of all other starts; an entry that is 0 may come back.
+        Pass its number of columns as `n_clusters` too.
     n_init : int
         Starts, of which the best is returned: the first near T = X (or that merged down to
         `n_clusters`), others with noise, or random.
@@ -236,7 +237,7 @@ def _checked_start(start: Array, joint: np.ndarray, k: int) -> np.ndarray:
     if values.shape != (len(joint), k):
         raise ValueError(
             f"start must have the shape (n, n_clusters) = ({len(joint)}, {k}), got "
-            f"{values.shape}. Its rows are p(t | x)."
+            f"{values.shape}. Its rows are p(t | x); pass n_clusters, its number of columns, too."
         )
     sums = values.sum(axis=1)
     if not (np.all(values >= 0) and np.all(np.abs(sums - 1) <= 1e-6)):

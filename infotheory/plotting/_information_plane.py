@@ -113,6 +113,8 @@ class InformationPlaneDisplay:
         ------
         ValueError
             If there is nothing to draw, no labels, or a column is missing.
+        TypeError
+            If `results` hold something else than points.
         ImportError
             If matplotlib is not installed and `ax` is None.
         """
@@ -120,6 +122,12 @@ class InformationPlaneDisplay:
         if not points:
             raise ValueError(
                 "results must hold at least one point, got none. Call record(X, y) first."
+            )
+        odd = [point for point in points if not hasattr(point, "label_information")]
+        if odd:
+            raise TypeError(
+                f"results must hold InformationPlanePoint, got {odd[0]!r}. Pass plane.points_ or "
+                f"plane.to_frame()."
             )
         if all(math.isnan(point.label_information) for point in points):
             raise ValueError(
