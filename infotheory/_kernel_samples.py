@@ -34,6 +34,11 @@ def chosen_bandwidth(bandwidth: Any, values: np.ndarray, name: str) -> float:
             f"{name} must have columns whose extent is a float, got values as far apart as "
             f"{np.max(values):.3g} and {np.min(values):.3g}. Divide by a large number."
         )
+    if 0 < extent < np.finfo(np.float64).tiny:
+        raise ValueError(
+            f"{name} must have columns whose extent is a normal float, at least "
+            f"{np.finfo(np.float64).tiny:.3g}, or 0, got {extent:.3g}. Multiply by a large number."
+        )
     found = float(kernel_bandwidth(values, bandwidth) if is_rule(bandwidth) else bandwidth)
     if not 0 < found < np.inf or extent / found > _FARTHEST:
         raise ValueError(

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+import infotheory
 from infotheory.functional import (
     approximate_matrix_entropy,
     betting_log_wealth,
@@ -212,3 +213,19 @@ def test_rows_that_share_nothing_have_the_largest_entropy(method):
     assert abs(float(found.value) - math.log(8)) <= found.error + 1e-9
     with pytest.raises(ValueError, match="bandwidth must be large enough"):
         gaussian_matrix_entropy(X, bandwidth=1e-300, method=method)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        infotheory.HSIC,
+        infotheory.CauchySchwarzMutualInformation,
+        infotheory.MMD,
+        infotheory.CauchySchwarzDivergence,
+    ],
+)
+def test_extents_below_normal_floats(estimator):
+    X = rows(1) * 1e-310
+    with pytest.raises(ValueError, match="extent is a normal float"):
+        is_divergence = estimator in (infotheory.MMD, infotheory.CauchySchwarzDivergence)
+        estimator().fit(X, np.repeat([0, 1], 4) if is_divergence else X + 1e-310)
