@@ -28,7 +28,7 @@ def kernel_bandwidth(
     X : array of shape (..., n, d)
         Finite rows, at least one.
     rule : {"median", "silverman", "likelihood", "neighbors"}
-        - "median": the median of the distances |x_i - x_j|, i < j.
+        - "median": the median of the distances :math:`|x_i - x_j|` of two rows.
         - "silverman": :math:`s\,(4 / ((d + 2) n))^{1/(d + 4)}`, s^2 the mean variance of the
           columns (divided by n - 1): the best width of an estimate of a normal density.
         - "likelihood": the maximiser of the leave-one-out log-likelihood

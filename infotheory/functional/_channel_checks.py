@@ -27,10 +27,11 @@ def check_numbers(name: str, values: Array) -> np.ndarray:
         raise ValueError(f"{name} must not be empty, got shape {found.shape}. Pass a row or more.")
     wrong = ~np.isfinite(found)
     if wrong.any():
-        i = tuple(int(k) for k in np.argwhere(wrong)[0])
+        i = [int(k) for k in np.argwhere(wrong)[0]]
+        at = f"({', '.join(map(str, i))})" if len(i) > 1 else "".join(map(str, i))
         raise ValueError(
-            f"{name} must be finite, got {found[i]} at index {i if len(i) > 1 else i[0]}. Leave "
-            f"out such rows, or replace the value."
+            f"{name} must be finite, got {found[tuple(i)]} at index {at}. Leave out such rows, or "
+            f"replace the value."
         )
     return found
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +13,12 @@ from infotheory import functional
 from ._checks import batch, not_negative, one_of, paired, positive, without_autocast
 
 DENOMINATORS = ("kernel-sum-squared", "reference")
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _not_compiled(method: Method) -> Method:
+    """Left alone by Torch's compiler: rules and sums of kernels run in NumPy and Numba."""
+    return cast(Method, torch.compiler.disable(method))
 
 
 class CauchySchwarzBottleneck(nn.Module):
@@ -94,7 +103,7 @@ class CauchySchwarzBottleneck(nn.Module):
         loss = self.divergence(x, y, prediction)
         return loss + self.beta * self.information(x, code) if self.beta else loss
 
-    @torch.compiler.disable  # rules and sums of kernels run in NumPy and Numba
+    @_not_compiled
     def divergence(self, x: Tensor, y: Tensor, prediction: Tensor) -> Tensor:
         """Conditional Cauchy-Schwarz divergence of targets and predictions, in nats: a scalar."""
         x = batch(x, "x")
@@ -111,7 +120,7 @@ class CauchySchwarzBottleneck(nn.Module):
                 denominator=self.denominator,  # type: ignore[arg-type]
             )
 
-    @torch.compiler.disable  # rules and sums of kernels run in NumPy and Numba
+    @_not_compiled
     def information(self, x: Tensor, code: Tensor) -> Tensor:
         """Information of x and its code, as a share of what each has of itself: a scalar."""
         x, code = batch(x, "x"), batch(code, "code")
