@@ -81,8 +81,8 @@ class MatrixEntropy(EntropyEstimator):
     halves and quarters of the rows and the spread from the derivative of the entropy in each row,
     both from at most 1 000 rows, and counts the bandwidth as given. Of 90 % intervals for normal
     laws in one and three columns .85 to .925 covered at n = 300 for alpha from 1 to 2, and .805 to
-    .88 at n = 100; for alpha = 1/2, where eigenvalues that no sample shows count, .64 to .86. Memory
-    :math:`O(n^2)` if exact. Source: Giraldo, Rao and Principe (2015), arXiv:1211.2459.
+    .88 at n = 100; for alpha = 1/2, where eigenvalues that no sample shows count, .64 to .86.
+    Memory :math:`O(n^2)` if exact. Source: Giraldo, Rao and Principe (2015), arXiv:1211.2459.
 
     Examples
     --------
