@@ -85,7 +85,8 @@ def confidence_interval(
     confidence_level : float
         Nominal coverage.
     method : {"auto", "analytic", "influence", "subsampling", "cross-fit"}
-        "analytic": the standard error the estimator knows (discrete and Gaussian methods).
+        "analytic": the standard error the estimator knows (discrete, Gaussian, kernel, spectral
+        and transport methods).
         "influence": standard deviation of the per-row values over root n; too narrow for
         nearest neighbours with small k. "subsampling": spread over thirds of the rows drawn
         without replacement, valid for statistics whose variance falls as 1/n; drawing with
