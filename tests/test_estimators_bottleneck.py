@@ -125,6 +125,7 @@ def test_several_targets(kind):
     assert kind(**SMALL).fit(X, both[:, :1]).predict(X).shape == (300, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ALL)
 def test_reproducible_and_global_state_untouched(kind):
     X, y = wave(120)
@@ -187,6 +188,7 @@ def test_labels_are_learnt():
     assert (model.classes_[p.argmax(axis=1)] == model.predict(X)).all()
 
 
+@pytest.mark.slow
 def test_the_price_is_paid():
     """A higher price, a lower rate; at a high one nothing passes and a note says so."""
     X, y = wave(400)

@@ -248,6 +248,7 @@ def test_labels_that_fit_did_not_see(rows):
         fitted.pointwise(X[:2], np.array(["c", "a"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", ALL)
 def test_seeds_and_pickles(cls, rows):
     first, second = cls(**TINY).fit(*rows), cls(**TINY).fit(*rows)

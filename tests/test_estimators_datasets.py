@@ -159,6 +159,7 @@ def test_a_sample_of_the_rows_bears_maps_and_selection(Bound, critic, little_mem
     assert fitted.score(x, y) == pytest.approx(fitted.mutual_information_, abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_normal_reference_knows_all_training_rows(little_memory):
     # From the 200 rows of the sample that a fold trains on it would be off by .5 nats, which
     # batches of other rows unlearn while the correction stays.
@@ -180,6 +181,7 @@ def test_the_standard_error_is_that_of_all_rows(little_memory):
     assert small().fit(Rows(x, y)).standard_error_ == pytest.approx(expected, rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Bound", BOUNDS)
 def test_blocks_of_a_fold_make_up_its_value(Bound, little_memory, monkeypatch):
     x, y = normal_pair(1500)

@@ -80,6 +80,7 @@ def test_the_form_asked_for_is_reported(form):
     assert min(np.diff(values)) > 1e-6
 
 
+@pytest.mark.slow
 def test_a_network_finds_what_the_reference_cannot():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1500, 1))
@@ -110,6 +111,7 @@ def test_one_column_against_many():
         assert abs(fitted.mutual_information_ - 0.5 * math.log(2)) < 3.5 * fitted.standard_error_
 
 
+@pytest.mark.slow
 def test_the_narrower_variable_is_diffused_whichever_comes_first():
     x, y = normal_pair(300, d=3)
     first, second = (small(max_iter=20).fit(*pair) for pair in ((x[:, :1], y), (y, x[:, :1])))
@@ -151,6 +153,7 @@ def test_every_container_gives_the_same():
     assert list(frame.feature_names_in_) == ["a"]
 
 
+@pytest.mark.slow
 def test_labels_are_indicators():
     rng = np.random.default_rng(0)
     labels = rng.choice(["a", "b"], size=1000)
@@ -166,6 +169,7 @@ def test_labels_are_indicators():
         fitted.pointwise(x[:2], np.array(["a", "z"]))
 
 
+@pytest.mark.slow
 def test_a_condition_is_taken_out():
     rng = np.random.default_rng(0)
     z = rng.normal(size=(1000, 1))
@@ -227,6 +231,7 @@ def test_a_fit_survives_pickling_and_keeps_no_rows():
     assert len(stored) < 2000 * 8 * 3 + 150_000
 
 
+@pytest.mark.slow
 def test_pointwise_of_new_rows_is_the_log_ratio():
     fitted = small().fit(*normal_pair(2000))
     x, y = normal_pair(300, seed=1)

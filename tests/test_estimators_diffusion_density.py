@@ -167,6 +167,7 @@ def test_entropy_of_a_mixture():
     np.testing.assert_array_equal(fitted.score_samples(new[:5]), fitted.score_samples(new[:5]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("law", "expected"),
     [
@@ -334,6 +335,7 @@ def test_divergence_door():
 BOTH = [DiffusionEntropy(margins="raw", **SMALL), DiffusionDivergence(**SMALL)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", BOTH, ids=lambda e: type(e).__name__)
 def test_seeds_pickles_and_rows(estimator):
     X, y = normal_samples(1000, 1000)

@@ -142,6 +142,7 @@ def test_smoothed_divergence_equals_its_definition():
         assert fitted.divergence_ == pytest.approx(value, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["kl", "reverse-kl", "jeffreys", "js"])
 def test_corrected_divergences_have_less_bias(kind):
     p, q = P / P.sum(), np.array([0.25, 0.25, 0.25, 0.25])

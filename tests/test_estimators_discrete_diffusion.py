@@ -117,6 +117,7 @@ def test_independent_sequences_share_nothing(variant):
     assert abs(estimate.value) < 0.03
 
 
+@pytest.mark.slow
 def test_parities_that_only_counts_show_are_noted():
     rng = np.random.default_rng(0)
     x = rng.integers(2, size=(2000, 5))
@@ -169,6 +170,7 @@ def test_constants_and_door():
 # State.
 
 
+@pytest.mark.slow
 def test_seeds_pickles_and_new_rows():
     x, y = channels(600)
     first = InfoSEDD(**SMALL).fit(x, y)

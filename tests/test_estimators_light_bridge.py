@@ -36,6 +36,7 @@ def global_state_restored() -> Iterator[None]:
     np.random.set_state(state)  # noqa: NPY002
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks(
     [LightSB(), LightSB(n_components=2, covariance_type="full")],
@@ -130,6 +131,7 @@ def test_the_mixture_benchmark_is_near_the_exact_plan(dim: int, epsilon: float) 
     assert 20 * gaps.mean() < plain.mean()
 
 
+@pytest.mark.slow
 def test_components_and_kinds_of_slope_are_chosen_by_rows_held_out() -> None:
     pair = random_mixture_pair(2, 0.1, random_state=0)
     X, y = pair.source.sample(2000, 1), pair.sample(2000, 2)[1]

@@ -62,6 +62,7 @@ def global_state_restored():
     np.random.set_state(state)  # noqa: NPY002
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks(
     [kind(epsilon=1.0, **TINY) for kind in KINDS], expected_failed_checks=expected_failures
@@ -203,6 +204,7 @@ def test_weights_of_paths_have_the_mean_of_the_normaliser():
         assert bool(((mean - plan.slope * x[0]).abs() < 5 * error).all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_networks_alone_learn_a_normal_plan(kind):
     """Without the reference everything is learnt; the wrong sign of a gradient runs away."""

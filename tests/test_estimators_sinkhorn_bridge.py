@@ -37,6 +37,7 @@ def global_state_restored() -> Iterator[None]:
     np.random.set_state(state)  # noqa: NPY002
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks([SinkhornBridge()], expected_failed_checks=expected_failures)
 def test_scikit_learn(estimator: Any, check: Any) -> None:

@@ -34,6 +34,7 @@ def global_state_restored():
     np.random.set_state(state)  # noqa: NPY002
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks([SparseMonge()], expected_failed_checks=expected_failures)
 def test_sklearn_contract(estimator, check):

@@ -112,6 +112,7 @@ def test_value_and_cost_of_normal_laws(dim):
     assert model._standard_error() == pytest.approx(error, rel=0.1)
 
 
+@pytest.mark.slow
 def test_the_bias_of_the_value_is_the_one_it_tells():
     # What is left of the error of the value without its first-order part, on average.
     pair = random_gaussian_pair(2, epsilon=0.5, random_state=0)

@@ -77,6 +77,7 @@ def test_independent_variables_share_nothing(Bound):
     assert abs(fitted.mutual_information_) < 0.03
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth():
     covered = 0
     for seed in range(20):

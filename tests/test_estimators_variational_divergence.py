@@ -125,6 +125,7 @@ def test_equal_laws(kind, share):
     assert high >= -share * 9 / 750
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wasserstein", "lipschitz-alpha"])
 def test_intervals_of_equal_laws_hold_zero(kind):
     """Held-out rows make the mean of any critic zero: one interval of ten may miss it."""
@@ -217,6 +218,7 @@ def test_wasserstein_distance_of_shifted_normals(scale):
     assert abs(fitted.divergence_ / scale - 1) < 3 * fitted.standard_error_ / scale + 0.05
 
 
+@pytest.mark.slow
 def test_lipschitz_alpha_between_distance_and_divergence():
     """Apart by 2 and of no width: L times the distance. Overlapping and L large: alpha."""
     X, y = two_samples(np.zeros((400, 1)), np.full((400, 1), 2.0))

@@ -103,6 +103,7 @@ def test_a_constant_leaves_no_critic(Kind):
     assert fitted.critic_ is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Kind", [kind for kind in KINDS if kind is not WassersteinDependency])
 def test_a_new_row_has_its_value_whatever_comes_with_it(Kind):
     x, label = sample(Kind, 80)

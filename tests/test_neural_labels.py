@@ -43,6 +43,7 @@ def test_copies_of_rows_are_noted_unless_they_are_kept_together():
     assert not any("more than once" in n for n in grouped.notes_)
 
 
+@pytest.mark.slow
 def test_labels_are_not_what_is_diffused():
     """They have no density: with few columns of labels beside many, the many are diffused."""
     rng = np.random.default_rng(0)
