@@ -60,7 +60,7 @@ numpydoc_validation_exclude = {
     # Rows X and y throughout, whose shapes the classes say.
     r"functional\.(LightBridge|LowRankPlan)\.\w+$",
     # Tuples with names: the fields are described as attributes.
-    r"\.(ExactPlan|Jackknife|SemiDiscretePotential)",
+    r"\.(ExactPlan|Jackknife|MatrixEntropyApproximation|SemiDiscretePotential)",
     r"\.CheckResult",
     r"\.InformationCheck",
 }

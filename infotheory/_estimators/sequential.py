@@ -60,7 +60,7 @@ class SequentialIndependenceTest(BaseEstimator):
         The wealth now, the same number under two names: large values are evidence against
         independence, and if it holds the mean is at most 1 whenever one looks.
     log_wealth_ : float
-    log_wealth_path_ : ndarray of shape (n_bets_,)
+    log_wealth_path_ : ndarray of one number for each bet
         Logarithm of the wealth after each bet.
     p_value_ : float
         One over the largest wealth so far, at most 1. Valid at any time; it never grows.

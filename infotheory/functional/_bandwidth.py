@@ -21,7 +21,9 @@ _BLOCK = 2**20  # distances held at once
 def kernel_bandwidth(
     X: Array, rule: BandwidthRule = "median", *, n_neighbors: int = 10, max_rows: int = 1000
 ) -> Array:
-    r"""Width of the Gaussian kernel exp(-|x - x'|^2 / (2 bandwidth^2)) by a rule.
+    r"""Width of the Gaussian kernel by a rule.
+
+    The kernel is :math:`\exp(-|x - x'|^2 / (2\,\mathrm{bandwidth}^2))`.
 
     Parameters
     ----------

@@ -100,8 +100,9 @@ def gram_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Array)
     that the kernel is below 1e-150 count as 1e-150. Otherwise they go through blocks of the
     caller's library, which the gradient computes a second time instead of keeping them. Distances
     are computed in float64 whatever the dtype (not on MPS, which has none), by differences except
-    for more than 32 columns: there the rounding of |x|^2 / bandwidth^2 counts. Source:
-    Shawe-Taylor and Cristianini (2004), chapter 3, of products, doi:10.1017/CBO9780511809682.
+    for more than 32 columns: there the rounding of :math:`|x|^2 / \mathrm{bandwidth}^2` counts.
+    Source: Shawe-Taylor and Cristianini (2004), chapter 3, of products,
+    doi:10.1017/CBO9780511809682.
 
     Examples
     --------

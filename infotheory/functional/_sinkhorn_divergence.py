@@ -55,7 +55,7 @@ class DebiasedTransport:
         Twice differentiable, as the value of each plan is.
         """
         value = self.across.full_value - (self.of_x.full_value + self.of_y.full_value) / 2
-        return self.across.as_given(value)
+        return self.across._as_given(value)
 
     @cached_property
     def potentials(self) -> tuple[Array, Array]:
@@ -69,7 +69,7 @@ class DebiasedTransport:
         xp = array_namespace(f)
         a, b = off_graph(self.across.a), off_graph(self.across.b)
         half = (xp.sum(a * f, axis=-1) - xp.sum(b * g, axis=-1))[..., None] / 2
-        return self.across.as_given(f - half), self.across.as_given(g + half)
+        return self.across._as_given(f - half), self.across._as_given(g + half)
 
     @property
     def converged(self) -> bool:

@@ -85,7 +85,7 @@ class EntropicPlan:
     offsets: tuple[Array, Array] | None = None
     dtype: Any = None
 
-    def as_given(self, x: Array) -> Array:
+    def _as_given(self, x: Array) -> Array:
         """In the dtype of the cost that was passed."""
         if self.dtype is None or x.dtype == self.dtype:
             return x
@@ -120,7 +120,7 @@ class EntropicPlan:
         xp = array_namespace(self.a)
         excess = xp.sum(self.a * f, axis=-1) - xp.sum(self.b * g, axis=-1)
         half = excess[..., None] / 2
-        return self.as_given(f - half), self.as_given(g + half)
+        return self._as_given(f - half), self._as_given(g + half)
 
     @cached_property
     def _log_density(self) -> Array:
@@ -136,7 +136,7 @@ class EntropicPlan:
     @cached_property
     def plan(self) -> Array:
         """The plan, (..., n, m); its marginals are off by ``marginal_error``."""
-        return self.as_given(self._plan)
+        return self._as_given(self._plan)
 
     def exposed_error(self) -> Array:
         """L1 distance of both marginals of ``plan`` from the weights, (...), off the graph."""
@@ -155,7 +155,7 @@ class EntropicPlan:
             # Of exact marginals: what these large numbers cost is known from the weights.
             for offset, w in zip(self.offsets, (self.a, self.b), strict=True):
                 cost = cost + xp.sum(offset * w, axis=-1)
-        return self.as_given(cost)
+        return self._as_given(cost)
 
     @cached_property
     def value(self) -> Array:
@@ -165,7 +165,7 @@ class EntropicPlan:
         for the cost. Twice differentiable; the second derivative costs what that of `potentials`
         does.
         """
-        return self.as_given(self.full_value)
+        return self._as_given(self.full_value)
 
     @cached_property
     def full_value(self) -> Array:
@@ -195,7 +195,7 @@ class EntropicPlan:
 
         Off the graph of any gradient, as is `duality_gap`.
         """
-        return self.as_given(self._rounded_plan)
+        return self._as_given(self._rounded_plan)
 
     @cached_property
     def duality_gap(self) -> Array:
@@ -218,7 +218,7 @@ class EntropicPlan:
         if value.dtype != xp.float64:
             # Half of this is lost in the value, and less than the other half in the gap.
             gap = gap + float(xp.finfo(value.dtype).eps) * xp.abs(xp.astype(value, gap.dtype))
-        return self.as_given(gap)
+        return self._as_given(gap)
 
     @property
     def primal_value(self) -> Array:
@@ -230,4 +230,4 @@ class EntropicPlan:
         """KL of the plan to the product of its marginals, nats (...)."""
         xp, plan = array_namespace(self.a), self._plan
         terms = xp.where(plan > 0, plan * self._log_density, 0.0)
-        return self.as_given(xp.sum(terms, axis=(-2, -1)))
+        return self._as_given(xp.sum(terms, axis=(-2, -1)))
