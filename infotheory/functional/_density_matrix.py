@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from infotheory._xp._namespace import Array, array_namespace, detached_numpy
-from infotheory.functional._spectrum import adjoint
+from infotheory.functional._matrix_root import hermitian_spectrum
+from infotheory.functional._spectrum import check_semidefinite
 from infotheory.functional._transport_checks import check_library
 
 Systems = int | Sequence[int]
@@ -54,24 +55,29 @@ def check_density_matrix(rho: Array, name: str = "rho") -> Array:
         ...
     ValueError: rho must have trace 1, got 2. Divide each matrix by its trace.
     """
-    checked_state(rho, name)
-    xp = array_namespace(rho)
-    matrix = floating(rho)
-    check_spectrum(xp.linalg.eigvalsh(0.5 * (matrix + adjoint(matrix))), name)
+    density_matrix(rho, name)
     return rho
+
+
+def density_matrix(rho: Array, name: str = "rho") -> Array:
+    """The matrix in floating numbers, once all of it is checked, O(n^3)."""
+    return check_positive(checked_state(rho, name), name)
+
+
+def check_positive(matrix: Array, name: str) -> Array:
+    """The same matrix, once no eigenvalue is a negative probability."""
+    check_spectrum(hermitian_spectrum(matrix), name)
+    return matrix
 
 
 def check_spectrum(spectrum: Array, name: str) -> None:
     """Raise where an eigenvalue, ascending along the last axis, is a negative probability."""
-    found = detached_numpy(spectrum)
-    least, largest = found[..., 0], found[..., -1]
-    bad = least < -math.sqrt(float(np.finfo(found.dtype).eps)) * largest
-    if bad.any():
-        raise ValueError(
-            f"{name} must be positive semi-definite, got an eigenvalue of "
-            f"{float(least[bad][0]):.3g}. Eigenvalues of a state are probabilities; to take the "
-            f"nearest state instead, set negative ones to 0 and divide by the trace."
-        )
+    check_semidefinite(
+        spectrum,
+        name,
+        "Eigenvalues of a state are probabilities; to take the nearest state instead, set "
+        "negative ones to 0 and divide by the trace.",
+    )
 
 
 def checked_state(rho: Array, name: str = "rho") -> Array:

@@ -18,9 +18,9 @@ from array_api_compat import device
 from infotheory._xp._namespace import Array, array_namespace
 from infotheory.functional._matrix_root import (
     detached,
+    hermitian_part,
     matrix_sqrt,
     semidefinite_spectrum,
-    symmetric_part,
 )
 
 
@@ -96,7 +96,7 @@ def _plan_slope(covariance_x: Array, root_y: Array, epsilon: Array) -> Array:
     scale = (detached(epsilon) + xp.sqrt(detached(_trace(inner))))[..., None, None]
     small = epsilon[..., None, None] / scale
     root = matrix_sqrt(4.0 * inner / scale / scale + small**2 * unit)
-    return symmetric_part(2.0 * root_y @ xp.linalg.solve(root + small * unit, root_y) / scale)
+    return hermitian_part(2.0 * root_y @ xp.linalg.solve(root + small * unit, root_y) / scale)
 
 
 def gaussian_transport(

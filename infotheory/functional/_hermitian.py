@@ -14,7 +14,8 @@ from array_api_compat import is_torch_array
 
 from infotheory._xp._namespace import Array, array_namespace
 from infotheory.functional._density_matrix import check_spectrum
-from infotheory.functional._spectrum import adjoint
+from infotheory.functional._matrix_root import adjoint, hermitian_part
+from infotheory.functional._spectrum import above_rounding, log_differences, power_differences
 
 LOG = "log"
 Function = float | str  # the exponent of a power, or LOG
@@ -32,7 +33,7 @@ def on_support(matrix: Array, function: Function, name: str | None = None) -> On
 
     With a ``name`` it raises a ValueError where a matrix is not semi-definite.
     """
-    matrix = 0.5 * (matrix + adjoint(matrix))
+    matrix = hermitian_part(matrix)
     if is_torch_array(matrix):
         from infotheory.functional._torch_hermitian import torch_on_support
 
@@ -68,17 +69,10 @@ def trace_product(left: Array, right: Array) -> Array:
     return xp.real(found) if xp.isdtype(found.dtype, "complex floating") else found
 
 
-def live(spectrum: Array) -> Array:
-    """Which eigenvalues are above what rounding makes of 0."""
-    xp = array_namespace(spectrum)
-    eps = float(xp.finfo(spectrum.dtype).eps)
-    return spectrum > spectrum.shape[-1] * eps * xp.max(spectrum, axis=-1, keepdims=True)
-
-
 def function_values(spectrum: Array, function: Function) -> Array:
     """The function at each eigenvalue, 0 at those that count as 0."""
     xp = array_namespace(spectrum)
-    alive = live(spectrum)
+    alive = above_rounding(spectrum)
     logs = xp.log(xp.where(alive, spectrum, 1.0))
     values = logs if isinstance(function, str) else xp.exp(function * logs)
     return xp.where(alive, values, 0.0)
@@ -87,23 +81,17 @@ def function_values(spectrum: Array, function: Function) -> Array:
 def divided_differences(spectrum: Array, function: Function) -> Array:
     """(f(x) - f(y)) / (x - y) of all pairs of eigenvalues, f'(x) where they coincide."""
     xp = array_namespace(spectrum)
-    alive = live(spectrum)
+    alive = above_rounding(spectrum)
     safe = xp.where(alive, spectrum, 1.0)
-    low = xp.minimum(safe[..., :, None], safe[..., None, :])
-    excess = xp.abs(safe[..., :, None] - safe[..., None, :]) / low
-    apart = excess > 0
-    step = xp.where(apart, excess, 1.0)
     both = alive[..., :, None] & alive[..., None, :]
     if isinstance(function, str):
-        return xp.where(both, xp.where(apart, xp.log1p(step) / step, 1.0) / low, 0.0)
-    growth = xp.where(apart, xp.expm1(function * xp.log1p(step)) / step, function)
-    found = xp.where(both, growth * xp.exp((function - 1) * xp.log(low)), 0.0)
+        return xp.where(both, log_differences(safe), 0.0)
+    found = xp.where(both, power_differences(safe, function), 0.0)
     if function <= 0:
         return found
     # A positive power is 0 at 0, so that its difference with an eigenvalue x is x^(p - 1).
     one = alive[..., :, None] != alive[..., None, :]
-    larger = xp.maximum(
-        xp.where(alive, spectrum, 0.0)[..., :, None], xp.where(alive, spectrum, 0.0)[..., None, :]
-    )
+    kept = xp.where(alive, spectrum, 0.0)
+    larger = xp.maximum(kept[..., :, None], kept[..., None, :])
     partner = xp.where(one, larger, 1.0)
     return xp.where(one, xp.exp((function - 1) * xp.log(partner)), found)

@@ -9,7 +9,7 @@ from array_api_compat import device
 
 from infotheory._xp._namespace import Array, array_namespace
 from infotheory.functional._matrix_entropy import matrix_joint_entropy, normalized_gram
-from infotheory.functional._spectrum import check_alpha, spectral_entropy
+from infotheory.functional._spectrum import check_order, spectral_entropy
 
 
 def difference_of_matrix_entropies(
@@ -61,7 +61,7 @@ def difference_of_matrix_entropies(
     >>> print(f"{difference_of_matrix_entropies(K, K, 2, n_permutations=None):.4f}")
     0.5596
     """
-    check_alpha(alpha)
+    check_order(alpha)
     xp = array_namespace(K, L)
     a, b = normalized_gram(K, "K"), normalized_gram(L, "L")
     paired = matrix_joint_entropy(K, L, alpha=alpha)

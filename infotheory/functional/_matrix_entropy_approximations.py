@@ -13,7 +13,7 @@ from infotheory.functional._gram_operator import GaussianGram, GramMatrix, GramO
 from infotheory.functional._kernel_checks import check_bandwidth, check_numbers
 from infotheory.functional._partial_cholesky import PartialCholesky
 from infotheory.functional._spectrum import (
-    check_alpha,
+    check_order,
     entropy_of_spectrum,
     entropy_of_sum,
     near_one,
@@ -224,7 +224,7 @@ def gaussian_matrix_entropy(
         raise ValueError("X must be finite, got missing or infinite values. Remove those rows.")
     check_bandwidth("bandwidth", bandwidth, rows)
     if method == "fourier":
-        _check_order(alpha)
+        _check_finite_order(alpha)
         found = _from_features(rows / bandwidth, alpha, 256 if rank is None else rank, seed)
     else:
         degree = _degree(method, degree)
@@ -233,8 +233,8 @@ def gaussian_matrix_entropy(
     return found._replace(value=like_floating(np.asarray(found.value), X))
 
 
-def _check_order(alpha: float) -> None:
-    check_alpha(alpha)
+def _check_finite_order(alpha: float) -> None:
+    check_order(alpha)
     if math.isinf(alpha):
         raise ValueError("alpha must be finite here, got inf. Use matrix_entropy(K, math.inf).")
 
@@ -257,7 +257,7 @@ def _approximated(
     degree: int,
     seed: int,
 ) -> MatrixEntropyApproximation:
-    _check_order(alpha)
+    _check_finite_order(alpha)
     if method not in APPROXIMATION_METHODS:
         raise ValueError(
             f"method must be one of {', '.join(APPROXIMATION_METHODS)}, got {method!r}."

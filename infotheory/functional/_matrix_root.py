@@ -12,10 +12,21 @@ def detached(x: Array) -> Array:
     return x.detach() if is_torch_array(x) else x
 
 
-def symmetric_part(matrix: Array) -> Array:
-    """Half the sum with the transpose: decompositions read one triangle, gradients need both."""
+def adjoint(matrix: Array) -> Array:
+    """Conjugate transpose of real or complex matrices."""
     xp = array_namespace(matrix)
-    return 0.5 * (matrix + xp.matrix_transpose(matrix))
+    turned = xp.matrix_transpose(matrix)
+    return xp.conj(turned) if xp.isdtype(matrix.dtype, "complex floating") else turned
+
+
+def hermitian_part(matrix: Array) -> Array:
+    """Half the sum with the adjoint: decompositions read one triangle, gradients need both."""
+    return 0.5 * (matrix + adjoint(matrix))
+
+
+def hermitian_spectrum(matrix: Array) -> Array:
+    """Eigenvalues of the Hermitian part, in ascending order."""
+    return array_namespace(matrix).linalg.eigvalsh(hermitian_part(matrix))
 
 
 def semidefinite_spectrum(matrix: Array) -> Array:
@@ -24,7 +35,7 @@ def semidefinite_spectrum(matrix: Array) -> Array:
     The gradient passes at 0 too: functions that are smooth there keep theirs.
     """
     xp = array_namespace(matrix)
-    spectrum = xp.linalg.eigvalsh(symmetric_part(matrix))
+    spectrum = hermitian_spectrum(matrix)
     below = xp.where(spectrum < 0, spectrum, 0.0)
     return spectrum - detached(below)
 
@@ -36,7 +47,7 @@ def matrix_sqrt(matrix: Array) -> Array:
     eigendecomposition is not where eigenvalues coincide, and it can be differentiated again. It
     is not finite for a singular matrix.
     """
-    matrix = symmetric_part(matrix)
+    matrix = hermitian_part(matrix)
     if is_torch_array(matrix):
         from infotheory.functional._torch_matrix_root import torch_matrix_sqrt
 

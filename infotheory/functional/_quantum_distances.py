@@ -6,12 +6,12 @@ import math
 from typing import Literal
 
 from infotheory._xp._namespace import Array, array_namespace
-from infotheory.functional._density_matrix import check_density_matrix, checked_state
-from infotheory.functional._hermitian import LOG, live, on_support, trace, trace_product
-from infotheory.functional._matrix_root import detached
+from infotheory.functional._density_matrix import check_positive, checked_state
+from infotheory.functional._hermitian import LOG, on_support, trace, trace_product
+from infotheory.functional._matrix_root import detached, hermitian_spectrum
 from infotheory.functional._quantum_entropies import state_entropy
 from infotheory.functional._sinkhorn_implicit import once_differentiable
-from infotheory.functional._spectrum import adjoint
+from infotheory.functional._spectrum import above_rounding
 
 # A mass of the one state outside the support of the other, in units of n times the machine
 # precision, that rounding of projectors and entries explains.
@@ -164,7 +164,7 @@ def _petz(rho: Array, sigma: Array, order: float) -> Array:
     xp = array_namespace(rho)
     # In units of its smallest eigenvalue no negative power of sigma overflows.
     spectrum = xp.linalg.eigvalsh(detached(sigma))
-    unit = xp.min(xp.where(live(spectrum), spectrum, 1.0), axis=-1)
+    unit = xp.min(xp.where(above_rounding(spectrum), spectrum, 1.0), axis=-1)
     scaled = sigma / xp.astype(unit[..., None, None], sigma.dtype)
     power, support = on_support(scaled, 1.0 - order, "sigma")
     finite = _overlaps(rho, support, order)
@@ -187,7 +187,7 @@ def _check_powers(total: Array, order: float) -> None:
 
 def _sandwiched(rho: Array, sigma: Array, order: float) -> Array:
     xp = array_namespace(rho)
-    check_density_matrix(rho, "rho")
+    check_positive(rho, "rho")
     exponent = -0.5 if math.isinf(order) else (1.0 - order) / (2.0 * order)
     root, support = on_support(sigma, exponent, "sigma")
     finite = _overlaps(rho, support, order)
@@ -196,8 +196,8 @@ def _sandwiched(rho: Array, sigma: Array, order: float) -> Array:
     scale = xp.where(finite, detached(trace(inner)), 1.0)
     inner = inner / xp.astype(scale[..., None, None], inner.dtype)
     if math.isinf(order):
-        spectrum = xp.linalg.eigvalsh(0.5 * (inner + adjoint(inner)))
-        value = xp.log(xp.where(finite, spectrum[..., -1], 1.0)) + xp.log(scale)
+        largest = hermitian_spectrum(inner)[..., -1]
+        value = xp.log(xp.where(finite, largest, 1.0)) + xp.log(scale)
     else:
         total = xp.where(finite, trace(on_support(inner, order).value), 1.0)
         _check_powers(total, order)
@@ -249,7 +249,8 @@ def fidelity(rho: Array, sigma: Array) -> Array:
     >>> print(f"{fidelity(np.diag([1.0, 0.0]), np.full((2, 2), 0.5)):.4f}")
     0.5000
     """
-    rho, sigma = once_differentiable(*_pair(check_density_matrix(rho, "rho"), sigma))
+    rho, sigma = once_differentiable(*_pair(rho, sigma))
+    check_positive(rho, "rho")
     root = on_support(sigma, 0.5, "sigma").value
     inner = root @ rho @ root
     return trace(on_support(inner, 0.5).value) ** 2
@@ -288,8 +289,8 @@ def trace_distance(rho: Array, sigma: Array) -> Array:
     >>> print(f"{trace_distance(np.diag([1.0, 0.0]), np.full((2, 2), 0.5)):.4f}")
     0.7071
     """
-    rho, sigma = _pair(check_density_matrix(rho, "rho"), check_density_matrix(sigma, "sigma"))
+    rho, sigma = _pair(rho, sigma)
+    check_positive(rho, "rho")
+    check_positive(sigma, "sigma")
     xp = array_namespace(rho)
-    difference = rho - sigma
-    spectrum = xp.linalg.eigvalsh(0.5 * (difference + adjoint(difference)))
-    return 0.5 * xp.sum(xp.abs(spectrum), axis=-1)
+    return 0.5 * xp.sum(xp.abs(hermitian_spectrum(rho - sigma)), axis=-1)

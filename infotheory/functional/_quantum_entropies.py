@@ -4,39 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
 
 from infotheory._xp._namespace import Array, array_namespace
 from infotheory.functional._density_matrix import (
     Systems,
-    check_density_matrix,
     check_dims,
+    check_positive,
     check_systems,
     checked_state,
 )
 from infotheory.functional._matrix_root import detached
 from infotheory.functional._quantum_states import partial_trace
-from infotheory.functional._spectrum import spectral_entropy
+from infotheory.functional._spectrum import check_order, spectral_entropy
 
-
-def _check_order(order: float) -> None:
-    if not isinstance(order, Real):
-        raise TypeError(f"order must be a positive number, got {order!r}. Take 1 or 2.")
-    if not order > 0:
-        raise ValueError(
-            f"order must be positive, got {order!r}. Order 1 is the von Neumann entropy; the limit "
-            f"at 0 is the logarithm of the rank, np.log(np.linalg.matrix_rank(rho))."
-        )
+_ORDERS = (
+    "Order 1 is the von Neumann entropy; the limit at 0 is the logarithm of the rank, "
+    "np.log(np.linalg.matrix_rank(rho))."
+)
 
 
 def state_entropy(matrix: Array, order: float = 1.0, name: str = "rho") -> Array:
     """Entropy of a checked state; a negative eigenvalue is an error in words of states."""
     if order == 2:
-        check_density_matrix(matrix, name)  # no eigenvalue would be computed
+        check_positive(matrix, name)  # no eigenvalue would be computed
     try:
         return spectral_entropy(matrix, order)
     except ValueError:
-        check_density_matrix(matrix, name)
+        check_positive(matrix, name)
         raise
 
 
@@ -116,7 +110,7 @@ def quantum_renyi_entropy(rho: Array, order: float) -> Array:
     0.4700
     0.2877
     """
-    _check_order(order)
+    check_order(order, "order", _ORDERS)
     return state_entropy(checked_state(rho), order)
 
 
@@ -153,7 +147,7 @@ def quantum_tsallis_entropy(rho: Array, order: float) -> Array:
     >>> print(f"{quantum_tsallis_entropy(np.eye(2) / 2, 2):.4f}")
     0.5000
     """
-    _check_order(order)
+    check_order(order, "order", _ORDERS)
     if math.isinf(order):
         raise ValueError(
             "order must be finite, got inf. The limit of Tsallis entropies is 0; "

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from infotheory._xp._namespace import Array, array_namespace
 from infotheory.functional._density_matrix import (
     Systems,
-    check_density_matrix,
     check_dims,
     check_systems,
-    floating,
+    density_matrix,
 )
 from infotheory.functional._hermitian import trace, trace_product
-from infotheory.functional._spectrum import adjoint
+from infotheory.functional._matrix_root import hermitian_spectrum
 
 
 def partial_trace(rho: Array, dims: Sequence[int], keep: Systems) -> Array:
@@ -59,13 +58,19 @@ def partial_trace(rho: Array, dims: Sequence[int], keep: Systems) -> Array:
     sizes = check_dims(rho.shape[-1], dims)
     kept = check_systems(keep, len(sizes), "keep")
     gone = tuple(s for s in range(len(sizes)) if s not in kept)
-    lead = tuple(rho.shape[:-2])
     m, rest = math.prod(sizes[s] for s in kept), math.prod(sizes[s] for s in gone)
-    count, first = len(sizes), len(lead)
-    split = xp.reshape(rho, (*lead, *sizes, *sizes))
+    count = len(sizes)
     order = [*kept, *(count + s for s in kept), *gone, *(count + s for s in gone)]
-    turned = xp.permute_dims(split, (*range(first), *(first + axis for axis in order)))
-    return xp.linalg.trace(xp.reshape(turned, (*lead, m, m, rest, rest)))
+    turned = _turned(rho, sizes, order)
+    return xp.linalg.trace(xp.reshape(turned, (*rho.shape[:-2], m, m, rest, rest)))
+
+
+def _turned(rho: Array, sizes: tuple[int, ...], order: Sequence[int]) -> Array:
+    """Rows and columns split into an axis for each subsystem, and these axes in another order."""
+    xp = array_namespace(rho)
+    lead = tuple(rho.shape[:-2])
+    split = xp.reshape(rho, (*lead, *sizes, *sizes))
+    return xp.permute_dims(split, (*range(len(lead)), *(len(lead) + axis for axis in order)))
 
 
 def partial_transpose(rho: Array, dims: Sequence[int], systems: Systems) -> Array:
@@ -107,14 +112,11 @@ def partial_transpose(rho: Array, dims: Sequence[int], systems: Systems) -> Arra
     xp = array_namespace(rho)
     sizes = check_dims(rho.shape[-1], dims)
     chosen = check_systems(systems, len(sizes), "systems")
-    lead = tuple(rho.shape[:-2])
-    count, first = len(sizes), len(lead)
-    split = xp.reshape(rho, (*lead, *sizes, *sizes))
+    count = len(sizes)
     order = list(range(2 * count))
     for s in chosen:
         order[s], order[count + s] = order[count + s], order[s]
-    turned = xp.permute_dims(split, (*range(first), *(first + axis for axis in order)))
-    return xp.reshape(turned, tuple(rho.shape))
+    return xp.reshape(_turned(rho, sizes, order), tuple(rho.shape))
 
 
 def purity(rho: Array) -> Array:
@@ -148,7 +150,7 @@ def purity(rho: Array) -> Array:
     >>> print(purity(np.eye(4) / 4))
     0.25
     """
-    matrix = floating(check_density_matrix(rho))
+    matrix = density_matrix(rho)
     return trace_product(matrix, matrix)
 
 
@@ -192,6 +194,5 @@ def negativity(rho: Array, dims: Sequence[int], systems: Systems) -> Array:
     0.5000
     """
     xp = array_namespace(rho)
-    turned = partial_transpose(floating(check_density_matrix(rho)), dims, systems)
-    spectrum = xp.linalg.eigvalsh(0.5 * (turned + adjoint(turned)))
-    return 0.5 * (xp.sum(xp.abs(spectrum), axis=-1) - trace(turned))
+    turned = partial_transpose(density_matrix(rho), dims, systems)
+    return 0.5 * (xp.sum(xp.abs(hermitian_spectrum(turned)), axis=-1) - trace(turned))

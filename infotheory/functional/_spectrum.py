@@ -12,22 +12,28 @@ from numbers import Real
 from array_api_compat import is_torch_array
 
 from infotheory._xp._namespace import Array, array_namespace, detached_numpy
-from infotheory.functional._matrix_root import detached
+from infotheory.functional._matrix_root import detached, hermitian_part
 
 # Nearer to order 1 the sum of powers is 1 to a few digits, and dividing its distance from 1 by
 # alpha - 1 would multiply the rounding error.
 _NEAR_ONE = 0.1
 
 
-def check_alpha(alpha: float) -> None:
+_ORDERS = (
+    "Take 1 for the von Neumann entropy, 1.01 for what is near it, or 2, which needs no "
+    "eigenvalues."
+)
+_KERNELS = (
+    "Use a positive definite kernel of finite rows; entropies of other matrices are not defined."
+)
+
+
+def check_order(order: float, name: str = "alpha", advice: str = _ORDERS) -> None:
     """Raise unless the order is positive."""
-    if not isinstance(alpha, Real):
-        raise TypeError(f"alpha must be a positive number, got {alpha!r}. Take 1 or 2.")
-    if not alpha > 0:
-        raise ValueError(
-            f"alpha must be positive, got {alpha!r}. Take 1 for the von Neumann entropy, 1.01 for "
-            f"what is near it, or 2, which needs no eigenvalues."
-        )
+    if not isinstance(order, Real):
+        raise TypeError(f"{name} must be a positive number, got {order!r}. Take 1 or 2.")
+    if not order > 0:
+        raise ValueError(f"{name} must be positive, got {order!r}. {advice}")
 
 
 def check_finite(values: Array, name: str) -> None:
@@ -37,13 +43,6 @@ def check_finite(values: Array, name: str) -> None:
         raise ValueError(
             f"{name} must be finite, got missing or infinite values. Remove them, or fill them in."
         )
-
-
-def adjoint(matrix: Array) -> Array:
-    """Conjugate transpose of real or complex matrices."""
-    xp = array_namespace(matrix)
-    turned = xp.matrix_transpose(matrix)
-    return xp.conj(turned) if xp.isdtype(matrix.dtype, "complex floating") else turned
 
 
 def spectral_entropy(matrix: Array, alpha: float = 1.0) -> Array:
@@ -73,10 +72,10 @@ def spectral_entropy(matrix: Array, alpha: float = 1.0) -> Array:
     alpha < 1, where powers of tiny numbers are large, so do those that rounding cannot tell from
     0: n times the machine precision, relative to the largest.
     """
-    check_alpha(alpha)
+    check_order(alpha)
     xp = array_namespace(matrix)
     check_finite(matrix, "The matrix")
-    matrix = 0.5 * (matrix + adjoint(matrix))
+    matrix = hermitian_part(matrix)
     if alpha == 2:
         return 0.0 - xp.log(xp.sum(xp.real(matrix * xp.conj(matrix)), axis=(-2, -1))) + 0.0
     if math.isinf(alpha):
@@ -104,8 +103,8 @@ def entropy_of_spectrum(spectrum: Array, alpha: float = 1.0) -> Array:
     return entropy_of_sum(xp.sum(spectral_terms(spectrum, alpha, scale), axis=-1), alpha, scale)
 
 
-def check_semidefinite(spectrum: Array, name: str = "The matrix") -> None:
-    """Raise where the least eigenvalue is further below 0 than rounding explains."""
+def check_semidefinite(spectrum: Array, name: str = "The matrix", advice: str = _KERNELS) -> None:
+    """Raise where the least of ascending eigenvalues is further below 0 than rounding explains."""
     found = detached_numpy(spectrum)
     least, largest = found[..., 0], abs(found).max(axis=-1)
     tolerance = math.sqrt(float(array_namespace(spectrum).finfo(spectrum.dtype).eps))
@@ -113,8 +112,8 @@ def check_semidefinite(spectrum: Array, name: str = "The matrix") -> None:
     if bad.any():
         raise ValueError(
             f"{name} must be positive semi-definite, got an eigenvalue of "
-            f"{float(least[bad][0]):.3g} beside the largest of {float(largest[bad][0]):.3g}. Use a "
-            f"positive definite kernel of finite rows; entropies of other matrices are not defined."
+            f"{float(least[bad][0]):.3g} beside the largest of {float(largest[bad][0]):.3g}. "
+            f"{advice}"
         )
 
 
@@ -130,13 +129,15 @@ def spectrum_scale(spectrum: Array, alpha: float) -> Array:
     return xp.ones_like(largest) if near_one(alpha) else largest
 
 
+def above_rounding(spectrum: Array) -> Array:
+    """Which of ascending eigenvalues are above what rounding makes of 0."""
+    eps = float(array_namespace(spectrum).finfo(spectrum.dtype).eps)
+    return spectrum > spectrum.shape[-1] * eps * spectrum[..., -1:]
+
+
 def _live(spectrum: Array, alpha: float) -> Array:
     """Which eigenvalues count: those above 0, and above rounding where alpha < 1."""
-    if alpha >= 1:
-        return spectrum > 0
-    xp = array_namespace(spectrum)
-    eps = float(xp.finfo(spectrum.dtype).eps)
-    return spectrum > spectrum.shape[-1] * eps * detached(spectrum[..., -1:])
+    return spectrum > 0 if alpha >= 1 else above_rounding(spectrum)
 
 
 def spectral_terms(spectrum: Array, alpha: float, scale: Array) -> Array:
@@ -176,20 +177,36 @@ def slope_differences(spectrum: Array, alpha: float, scale: Array) -> Array:
     xp = array_namespace(spectrum)
     live = _live(spectrum, alpha)
     safe = xp.where(live, spectrum / scale[..., None], 1.0)
-    low = xp.minimum(safe[..., :, None], safe[..., None, :])
-    excess = xp.abs(safe[..., :, None] - safe[..., None, :]) / low
-    apart = excess > 0
-    step = xp.where(apart, excess, 1.0)
     if alpha == 1:
-        ratio = xp.where(apart, xp.log1p(step) / step, 1.0) / low
+        ratio = log_differences(safe)
     else:
-        p = alpha - 1
-        growth = xp.where(apart, xp.expm1(p * xp.log1p(step)) / step, p)
-        factor = alpha / p if near_one(alpha) else alpha
-        ratio = factor * growth * xp.exp((p - 1) * xp.log(low))
-        if not near_one(alpha):
-            ratio = ratio / (scale * scale)[..., None, None]
+        factor = alpha / (alpha - 1) if near_one(alpha) else alpha
+        ratio = factor * power_differences(safe, alpha - 1) / (scale * scale)[..., None, None]
     return xp.where(live[..., :, None] & live[..., None, :], ratio, 0.0)
+
+
+def log_differences(x: Array) -> Array:
+    """(ln x - ln y) / (x - y) of all pairs of positive numbers, 1 / x where they coincide."""
+    xp = array_namespace(x)
+    low, apart, step = _steps(x)
+    return xp.where(apart, xp.log1p(step) / step, 1.0) / low
+
+
+def power_differences(x: Array, p: float) -> Array:
+    """(x^p - y^p) / (x - y) of all pairs of positive numbers, p x^(p - 1) where they coincide."""
+    xp = array_namespace(x)
+    low, apart, step = _steps(x)
+    growth = xp.where(apart, xp.expm1(p * xp.log1p(step)) / step, p)
+    return growth * xp.exp((p - 1) * xp.log(low))
+
+
+def _steps(x: Array) -> tuple[Array, Array, Array]:
+    """The smaller of each pair, whether the two differ, and by what share of it (1 if not)."""
+    xp = array_namespace(x)
+    low = xp.minimum(x[..., :, None], x[..., None, :])
+    excess = xp.abs(x[..., :, None] - x[..., None, :]) / low
+    apart = excess > 0
+    return low, apart, xp.where(apart, excess, 1.0)
 
 
 def entropy_of_sum(total: Array, alpha: float, scale: Array) -> Array:
