@@ -1,7 +1,8 @@
-"""Fixtures shared by all tests: array libraries, and a guard on global random state."""
+"""Fixtures shared by tests: array libraries, and guards on global random state."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import numpy as np
@@ -42,3 +43,14 @@ def _global_random_state_is_untouched() -> Iterator[None]:
     after = _global_random_state()
     changed = [library for library in before if before[library] != after[library]]
     assert not changed, f"the test changed the global random state of {changed}"
+
+
+@pytest.fixture
+def draws_apart() -> Iterator[None]:
+    """What the test draws from global generators leaves no trace; Torch's starts at a seed."""
+    states = np.random.get_state(), random.getstate()  # noqa: NPY002
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+    np.random.set_state(states[0])  # noqa: NPY002
+    random.setstate(states[1])
