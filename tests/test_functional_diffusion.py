@@ -1,20 +1,17 @@
 """Diffusion terms with exact predictors: closed forms, quadrature and the truncation at both ends.
 
 Terms of normal laws are quadratic in standard normal numbers, so that their mean over all vectors
-of signs is exact. Terms of mixtures on a line are integrated by Gauss-Hermite rules.
+of signs is exact.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-import scipy.integrate
-import scipy.stats
+from diffusion_integrals import SEEDS, WIDE, Term, each_law, integral, random_law, signs, spread
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,51 +20,15 @@ from infotheory.functional import (
     denoising_log_density,
     diffuse,
     gaussian_conditional_noise_prediction,
-    gaussian_entropy,
     gaussian_kl,
     gaussian_log_density,
     gaussian_mutual_information,
     gaussian_noise_prediction,
     log_snr_quantile,
     log_snr_weight,
-    mixture_noise_prediction,
     reference_gap,
     score_gap,
 )
-
-Array = Any
-Term = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-WIDE = (-24.0, 24.0)
-LAWS: list[dict[str, float]] = [{}, {"location": 1.0, "scale": 3.0}, {"scale": 6.0}]
-SEEDS = st.integers(0, 2**32 - 1)
-each_law = pytest.mark.parametrize("law", LAWS, ids=["uniform", "logistic-3", "logistic-6"])
-
-
-def integral(
-    term: Term, low: float, high: float, law: dict[str, float], nodes: int = 300
-) -> np.ndarray:
-    """Mean of ``term(log_snr, weight)`` over the law of log-SNRs, by a Gauss-Legendre rule."""
-    points, weights = np.polynomial.legendre.leggauss(nodes)
-    log_snr = log_snr_quantile((points + 1) / 2, low, high, **law)
-    terms = term(log_snr, log_snr_weight(log_snr, low, high, **law))
-    return np.tensordot(weights / 2, terms, axes=1)
-
-
-def signs(d: int) -> np.ndarray:
-    """All vectors of signs: their mean is that of normal numbers up to the third degree."""
-    return np.array(list(itertools.product([-1.0, 1.0], repeat=d)))
-
-
-def spread(log_snr: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """One log-SNR for each row, nodes first."""
-    return np.broadcast_to(log_snr[:, None], (log_snr.shape[0], rows.shape[0]))
-
-
-def random_law(seed: int, d: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    root = rng.standard_normal((d, d))
-    return rng.standard_normal(d), root @ root.T + 0.1 * np.eye(d)
 
 
 def missing_information(x: np.ndarray, given: np.ndarray, low: float, high: float) -> float:
@@ -147,37 +108,6 @@ def test_gaussian_predictions_are_regressions_of_the_noise(seed: int, d: int, k:
         expected = with_noise[:, :d] @ np.linalg.solve(law[:d, :d], off[:d])
         np.testing.assert_allclose(alone[i], expected, **close)
         np.testing.assert_allclose(known[i], with_noise @ np.linalg.solve(law, off), **close)
-
-
-MIXTURE = np.array([0.3, 0.7]), np.array([[-1.0], [0.8]]), np.array([[[0.2]], [[0.5]]])
-OTHER = np.array([0.6, 0.4]), np.array([[-0.5], [1.5]]), np.array([[[0.4]], [[0.9]]])
-
-
-def mixture_density(x: Array, law: Any = MIXTURE) -> Array:
-    weights, means, covariances = law
-    parts = zip(weights, means[:, 0], covariances[:, 0, 0], strict=True)
-    return sum(w * scipy.stats.norm.pdf(x, m, v**0.5) for w, m, v in parts)
-
-
-@pytest.mark.parametrize("log_snr", [-5.0, 0.0, 4.0])
-def test_mixture_prediction_is_a_posterior_mean(log_snr: float) -> None:
-    a = 1 / (1 + math.exp(-log_snr))
-    e = np.linspace(-14, 14, 20_001)  # the trapezoid rule is exact to rounding here
-    for z in (-2.0, 0.1, 1.3):
-        chance = mixture_density((z - (1 - a) ** 0.5 * e) / a**0.5) * scipy.stats.norm.pdf(e)
-        value = mixture_noise_prediction(np.array([[z]]), np.array([log_snr]), *MIXTURE)
-        assert value[0, 0] == pytest.approx(np.sum(e * chance) / np.sum(chance), abs=1e-10)
-
-
-def test_mixture_of_one_law_or_of_equal_laws_is_that_law() -> None:
-    mean, covariance = random_law(3, 2)
-    rng = np.random.default_rng(4)
-    z, log_snr = rng.standard_normal((2, 5, 2)), rng.uniform(-5, 5, size=(2, 5))
-    expected = gaussian_noise_prediction(z, log_snr, mean, covariance)
-    means, covariances = np.stack([mean, mean, mean + 1]), np.stack([covariance] * 3)
-    weights = np.array([0.2, 0.8, 0.0])
-    value = mixture_noise_prediction(z, log_snr, weights, means, covariances)
-    np.testing.assert_allclose(value, expected, rtol=1e-10, atol=1e-12)
 
 
 # Normal laws
@@ -369,113 +299,6 @@ def test_gaussian_log_density_row_by_row_whatever_the_reference(law: dict[str, f
 
         value = integral(term, *WIDE, law)
         np.testing.assert_allclose(value, gaussian_log_density(x, *p), atol=1e-7)
-
-
-# Mixtures on a line
-
-
-def normal_rule(k: int = 48) -> tuple[np.ndarray, np.ndarray]:
-    points, weights = np.polynomial.hermite_e.hermegauss(k)
-    return points, weights / math.sqrt(2 * math.pi)
-
-
-def mixture_rule(law: Any = MIXTURE) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """x, noise, probability and label of the nodes of a rule for (component, x, noise)."""
-    points, weights = normal_rule()
-    u, e = (a.ravel() for a in np.meshgrid(points, points))
-    chance = np.outer(weights, weights).ravel()
-    probabilities, means, covariances = law
-    k = range(probabilities.shape[0])
-    x = np.concatenate([means[j, 0] + covariances[j, 0, 0] ** 0.5 * u for j in k])
-    mass = np.concatenate([probabilities[j] * chance for j in k])
-    label = np.repeat(list(k), u.shape[0])
-    return x[:, None], np.tile(e, len(k))[:, None], mass, label
-
-
-def line_integral(f: Callable[[np.ndarray], np.ndarray]) -> float:
-    x = np.linspace(-12, 12, 40_001)
-    return float(np.sum(f(x)) * (x[1] - x[0]))  # exact to rounding: smooth, and gone at the ends
-
-
-def entropy_by_quadrature(law: Any) -> float:
-    return line_integral(lambda x: -mixture_density(x, law) * np.log(mixture_density(x, law)))
-
-
-@each_law
-def test_mixture_entropy_and_information_of_the_label(law: dict[str, float]) -> None:
-    x, noise, mass, label = mixture_rule()
-    weights, means, covariances = MIXTURE
-    mean = weights @ means
-    moments = mean, np.array([[weights @ (covariances[:, 0, 0] + means[:, 0] ** 2)]]) - mean**2
-    entropy = entropy_by_quadrature(MIXTURE)
-    label_entropies = [float(gaussian_entropy(c)) for c in covariances]
-
-    def terms(log_snr: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        found = []
-        for one, w in zip(log_snr, weight, strict=True):  # one at a time bounds the memory
-            level = np.full(x.shape[0], one)
-            z = diffuse(x, noise, level)
-            m = mixture_noise_prediction(z, level, *MIXTURE)
-            by_label = [
-                gaussian_noise_prediction(z, level, means[k], covariances[k]) for k in (0, 1)
-            ]
-            c = np.where(label[:, None] == 0, by_label[0], by_label[1])
-            reference = gaussian_noise_prediction(z, level, *moments)
-            rows = (
-                denoising_log_density(x, noise, level, m, *moments, w),
-                denoising_gap(noise, m, c, w),
-                score_gap(m, c, w),
-                reference_gap(m, c, reference, w),
-            )
-            found.append([mass @ r for r in rows])
-        return np.array(found)
-
-    log_density, gap, inside, outside = integral(terms, -16.0, 20.0, law, nodes=96)
-    assert -log_density == pytest.approx(entropy, abs=1e-6)
-    information = entropy - float(weights @ label_entropies)
-    for value in (gap, inside, outside):
-        # At most e^-16 Var(X) / 2 + e^-20 J / 2 = 9e-8 are left out.
-        assert value == pytest.approx(information, abs=1e-6)
-
-
-@each_law
-def test_mixture_divergence(law: dict[str, float]) -> None:
-    x, noise, mass, _ = mixture_rule()
-
-    def terms(log_snr: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        found = []
-        for one, w in zip(log_snr, weight, strict=True):
-            level = np.full(x.shape[0], one)
-            z = diffuse(x, noise, level)
-            p, q = (mixture_noise_prediction(z, level, *law) for law in (MIXTURE, OTHER))
-            found.append([mass @ denoising_gap(noise, q, p, w), mass @ score_gap(q, p, w)])
-        return np.array(found)
-
-    exact = line_integral(
-        lambda x: mixture_density(x) * np.log(mixture_density(x) / mixture_density(x, OTHER))
-    )
-    np.testing.assert_allclose(integral(terms, -16.0, 20.0, law, nodes=96), exact, atol=1e-6)
-
-
-def test_mixture_log_density_row_by_row() -> None:
-    points, weights = normal_rule()
-    x = np.array([[-2.0], [-0.3], [0.5], [2.5]])
-    noise = np.broadcast_to(points[:, None, None], (points.shape[0], *x.shape))
-    reference = np.array([0.2]), np.array([[1.1]])
-
-    def term(log_snr: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        found = []
-        for one, w in zip(log_snr, weight, strict=True):
-            level = np.full(noise.shape[:-1], one)
-            z = diffuse(x, noise, level)
-            prediction = mixture_noise_prediction(z, level, *MIXTURE)
-            found.append(
-                weights @ denoising_log_density(x, noise, level, prediction, *reference, w)
-            )
-        return np.array(found)
-
-    value = integral(term, -24.0, 20.0, {}, nodes=96)
-    np.testing.assert_allclose(value, np.log(mixture_density(x[:, 0])), atol=1e-6)
 
 
 # Errors of a predictor
