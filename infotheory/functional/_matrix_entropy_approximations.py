@@ -13,6 +13,7 @@ from infotheory.functional._gram_operator import GaussianGram, GramMatrix, GramO
 from infotheory.functional._kernel_checks import check_bandwidth, check_numbers
 from infotheory.functional._partial_cholesky import PartialCholesky
 from infotheory.functional._spectrum import (
+    check_finite,
     check_order,
     entropy_of_spectrum,
     entropy_of_sum,
@@ -220,8 +221,7 @@ def gaussian_matrix_entropy(
     rows = np.asarray(detached_numpy(X), dtype=np.float64)
     if rows.ndim != 2 or not rows.size:
         raise ValueError(f"X must have shape (n, d), at least one of each, got {rows.shape}.")
-    if not np.all(np.isfinite(rows)):
-        raise ValueError("X must be finite, got missing or infinite values. Remove those rows.")
+    check_finite(rows, "X")
     check_bandwidth("bandwidth", bandwidth, rows)
     if method == "fourier":
         _check_finite_order(alpha)
@@ -272,7 +272,7 @@ def _approximated(
     part = PartialCholesky(operator, seed)
     if method in ("auto", "low-rank"):
         most = rank or (n if method == "low-rank" else max(n // _SHARE_OF_ROWS, _FIRST_RANK))
-        low, high, _ = _raised(part, min(most, n), alpha, tol)
+        low, high = _raised(part, min(most, n), alpha, tol)
         enough = high - low <= tol * (high + low)
         if method == "low-rank" or enough:
             return MatrixEntropyApproximation((low + high) / 2, (high - low) / 2, part.rank, 0)
@@ -281,23 +281,17 @@ def _approximated(
     return _from_probes(operator, part, alpha, method, tol, n_probes, degree, seed)
 
 
-def _spectrum(part: PartialCholesky) -> np.ndarray:
-    return np.linalg.eigvalsh(part.factor.T @ part.factor)
-
-
-def _raised(
-    part: PartialCholesky, most: int, alpha: float, tol: float
-) -> tuple[float, float, np.ndarray]:
+def _raised(part: PartialCholesky, most: int, alpha: float, tol: float) -> tuple[float, float]:
     """Extend the factor until the bounds of the entropy are near enough."""
     rank = min(_FIRST_RANK, most)
     while True:
         part.extend(rank)
-        known = _spectrum(part)
+        known = np.linalg.eigvalsh(part.factor.T @ part.factor)
         if part.remainder == 0:
             known = known / np.sum(known)
         low, high = entropy_bracket(known, len(part.factor), alpha)
         if high - low <= tol * (high + low) or rank == most or part.remainder == 0:
-            return low, high, known
+            return low, high
         rank = min(most, math.ceil(_GROWTH * rank))
 
 
@@ -318,9 +312,8 @@ def _from_probes(
         return spectral_terms(np.where(x > 0, x, 0.0)[..., None], alpha, one)[..., 0]
 
     def entropy(total: float) -> float:
-        if not near_one(alpha) and total <= 0:
-            return math.inf if alpha > 1 else 0.0
-        if near_one(alpha) and alpha != 1 and (alpha - 1) * total <= -1:
+        # The sum of powers, from which the logarithm is taken, came out as none.
+        if alpha != 1 and ((alpha - 1) * total <= -1 if near_one(alpha) else total <= 0):
             return math.inf if alpha > 1 else 0.0
         return float(entropy_of_sum(np.asarray(total), alpha, one))
 

@@ -12,10 +12,7 @@ import math
 from infotheory._xp._namespace import Array, array_namespace
 from infotheory._xp._special import logsumexp, safe_log
 from infotheory.functional._pmf_divergence import _common_logs, _escapes, kl_divergence
-
-# Nearer to order 1 the sum of powers is 1 to a few digits, and dividing its distance from 1 by
-# order - 1 would multiply the rounding error.
-_NEAR_ONE = 0.1
+from infotheory.functional._spectrum import near_one
 
 
 def _excess(p: Array, q: Array, order: float) -> Array:
@@ -85,7 +82,7 @@ def renyi_divergence(p: Array, q: Array, order: float) -> Array:
     else:
         exponents = order * log_p + (1 - order) * log_q
         log_sum = logsumexp(xp.where(both, exponents, -xp.inf), axis=-1)
-        if abs(order - 1) < _NEAR_ONE:
+        if near_one(order):
             excess = _excess(p, q, order)
             small = xp.abs(excess) < 0.5
             log_sum = xp.where(small, xp.log1p(xp.where(small, excess, 0.0)), log_sum)
@@ -134,7 +131,7 @@ def tsallis_divergence(p: Array, q: Array, order: float) -> Array:
         limit = renyi_divergence(p, q, order)
         flat = 0.0 + 0.0 * xp.where(limit > 0, 0.0, limit)
         return xp.where(limit > 0, xp.inf, flat)
-    if abs(order - 1) < _NEAR_ONE:
+    if near_one(order):
         excess = _excess(p, q, order)
     else:
         both, log_p, log_q = _common_logs(p, q)
