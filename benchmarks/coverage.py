@@ -16,13 +16,13 @@ import datetime
 import math
 import platform
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy
 import sklearn
+from _covering import Sampler, covers, of_intervals, of_tests, pairs, rejects
 from joblib import Parallel, delayed
 
 import infotheory
@@ -33,15 +33,6 @@ FIELDS = (
     *("what", "figure", "measured", "runs", "truth", "bias of the value", "bias of the centre"),
     *("sd", "date", "versions", "machine"),
 )
-Sampler = Callable[[np.random.Generator], tuple[Any, ...]]
-
-
-def pair(rho: float, n: int) -> Sampler:
-    def sample(rng: np.random.Generator) -> tuple[Any, ...]:
-        x = rng.normal(size=(n, 1))
-        return x, rho * x + math.sqrt(1 - rho**2) * rng.normal(size=(n, 1))
-
-    return sample
 
 
 def normal(d: int, n: int) -> Sampler:
@@ -103,8 +94,8 @@ def interval_cases() -> list[tuple[str, Any, Sampler, float]]:
     for rho in (0.0, 0.75, 0.95):
         truth = -0.5 * math.log(1 - rho**2)
         name = f"1+1-d normal, rho {rho}, n 1000"
-        cases.append((f"KSG: {name}", it.KSG(), pair(rho, 1000), truth))
-        cases.append((f"KSG on normal scores: {name}", auto, pair(rho, 1000), truth))
+        cases.append((f"KSG: {name}", it.KSG(), pairs(rho, 1000), truth))
+        cases.append((f"KSG on normal scores: {name}", auto, pairs(rho, 1000), truth))
     cases += [
         (
             f"NeighborsEntropy: {d}-d normal, n 1000",
@@ -136,7 +127,7 @@ def interval_cases() -> list[tuple[str, Any, Sampler, float]]:
             (
                 f"GaussianMutualInformation: rho {rho}, n 500",
                 it.GaussianMutualInformation(),
-                pair(rho, 500),
+                pairs(rho, 500),
                 truth,
             )
         )
@@ -185,7 +176,7 @@ def null_cases() -> list[tuple[str, Any, Sampler]]:
     it = infotheory
     ksg = it.KSG(margins="gaussianize")
     cases: list[tuple[str, Any, Sampler]] = [
-        ("independence, KSG: normal, n 200", ksg, pair(0.0, 200)),
+        ("independence, KSG: normal, n 200", ksg, pairs(0.0, 200)),
         (
             "independence, discrete: 5 x 5, n 200",
             it.DiscreteMutualInformation(),
@@ -204,25 +195,9 @@ def null_cases() -> list[tuple[str, Any, Sampler]]:
     return cases
 
 
-def covers(estimator: Any, sample: Sampler, truth: float, seed: int) -> tuple[float, float, bool]:
-    data = sample(np.random.default_rng(seed))
-    e = infotheory.confidence_interval(estimator, *data, random_state=seed)
-    assert e.interval is not None
-    return e.value, e.value - e.bias, e.interval[0] <= truth <= e.interval[1]
-
-
-def p_value(estimator: Any, sample: Sampler, seed: int) -> float:
-    x, y, *z = sample(np.random.default_rng(seed))
-    return (
-        infotheory.permutation_test(
-            estimator, x, y, condition=z[0] if z else None, n_permutations=99, random_state=seed
-        ).p_value
-        or 1.0
-    )
-
-
-def keep(row: dict[str, Any]) -> None:
-    """Put the row into the table on disk, in place of an older one of the same case."""
+def keep(row: dict[str, Any], start: float) -> None:
+    """Print the row, and put it into the table on disk in place of an older one of its case."""
+    print(*row.values(), f"{time.perf_counter() - start:.0f} s", sep=" | ", flush=True)
     row |= {
         "date": datetime.date.today().isoformat(),
         "versions": f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy "
@@ -254,36 +229,15 @@ def main() -> None:
         runs = Parallel(n_jobs=arguments.jobs)(
             delayed(covers)(estimator, sample, truth, seed) for seed in range(arguments.runs)
         )
-        values, centred, hits = (np.array(column) for column in zip(*runs, strict=True))
-        row = {
-            "what": name,
-            "figure": "coverage of the 90 % interval",
-            "measured": f"{hits.mean():.3f}",
-            "runs": arguments.runs,
-            "truth": f"{truth:.4f}",
-            "bias of the value": f"{values.mean() - truth:+.4f}",
-            "bias of the centre": f"{centred.mean() - truth:+.4f}",
-            "sd": f"{values.std(ddof=1):.4f}",
-        }
-        print(*row.values(), f"{time.perf_counter() - start:.0f} s", sep=" | ", flush=True)
-        keep(row)
+        keep(of_intervals(name, runs, truth), start)
     for name, estimator, sample in null_cases():
         if arguments.only not in name:
             continue
         start = time.perf_counter()
-        p_values = np.array(
-            Parallel(n_jobs=arguments.jobs)(
-                delayed(p_value)(estimator, sample, seed) for seed in range(arguments.nulls)
-            )
+        rejections = Parallel(n_jobs=arguments.jobs)(
+            delayed(rejects)(estimator, sample, seed) for seed in range(arguments.nulls)
         )
-        row = {
-            "what": name,
-            "figure": "rejections at level 0.05",
-            "measured": f"{np.mean(p_values <= 0.05):.3f}",
-            "runs": arguments.nulls,
-        }
-        print(*row.values(), f"{time.perf_counter() - start:.0f} s", sep=" | ", flush=True)
-        keep(row)
+        keep(of_tests(name, rejections), start)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from _estimating import number
+from _covering import correlated, of_estimates
 from _results import Results, circumstances, matches, parser
 
 from infotheory import (
@@ -43,8 +43,7 @@ def _two(rng: np.random.Generator, shift: float) -> tuple[np.ndarray, np.ndarray
 
 
 def _pairs(rng: np.random.Generator, rho: float) -> tuple[np.ndarray, np.ndarray]:
-    x = rng.normal(size=(N, 1))
-    return x, rho * x + math.sqrt(1 - rho**2) * rng.normal(size=(N, 1))
+    return correlated(rng, rho, N)
 
 
 def _mean_kernel(covariance: list[list[float]]) -> float:
@@ -94,27 +93,16 @@ def measured(
     estimator: Any, draw: Callable[..., Any], at: float, truth: float, n_runs: int
 ) -> dict[str, str]:
     """One row."""
-    values, biases, errors, covered, gamma, permuted = [], [], [], 0, 0, 0
+    estimates, gamma, permuted = [], 0, 0
     tested = type(estimator)()
     for seed in range(n_runs):
         X, y = draw(np.random.default_rng([seed, round(100 * at)]), at)
-        e = confidence_interval(estimator, X, y)
-        low, high = e.interval or (math.nan, math.nan)
-        values.append(e.value)
-        biases.append(e.bias)
-        errors.append(e.standard_error)
-        covered += low <= truth <= high
+        estimates.append(confidence_interval(estimator, X, y))
         found = permutation_test(tested, X, y, random_state=seed)
         permuted += (found.p_value or 1.0) <= 0.05
         gamma += getattr(found.estimator, "p_value_", 1.0) <= 0.05
     has_gamma = hasattr(found.estimator, "p_value_")
-    return {
-        "truth": number(truth, 4),
-        "mean": number(float(np.mean(values)), 4),
-        "mean bias told": number(float(np.mean(biases)), 4),
-        "standard deviation": number(float(np.std(values, ddof=1)), 4),
-        "mean standard error": number(float(np.mean(errors)), 4),
-        "coverage": f"{covered / n_runs:.3f}",
+    return of_estimates(estimates, truth) | {
         "rejected (gamma)": f"{gamma / n_runs:.3f}" if has_gamma else "",
         "rejected (permutations)": f"{permuted / n_runs:.3f}",
     }

@@ -8,20 +8,20 @@ into results/transport_coverage.csv at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from _covering import Sampler, covers, of_intervals, of_tests, pairs, rejects
 from _results import Results, circumstances, matches, parser
 
 import infotheory
 from infotheory.datasets import GaussianPair, Normal
 from infotheory.functional import gaussian_sinkhorn_divergence
 
-SEEDS, PERMUTATIONS = 200, 99
+SEEDS = 200
 KEYS = ("what",)
 MEASURED = ("figure", "measured", "runs", "truth", "bias of the value", "bias of the centre", "sd")
-Sampler = Callable[[np.random.Generator], tuple[Any, Any]]
 
 
 class Case(NamedTuple):
@@ -59,14 +59,6 @@ def of_pair(
         return source.sample(n, rng), target.sample(m or n, rng)
 
     return pair, draw, lambda rng: infotheory.two_samples(*draw(rng))
-
-
-def correlated(rho: float, n: int) -> Sampler:
-    def sample(rng: np.random.Generator) -> tuple[Any, Any]:
-        x, noise = rng.normal(size=(2, n, 1))
-        return x, rho * x + math.sqrt(1 - rho**2) * noise
-
-    return sample
 
 
 def squared(n: int) -> Sampler:
@@ -119,14 +111,12 @@ def cases() -> Iterator[Case]:
         truth = float(gaussian_sinkhorn_divergence(origin, sigma, origin, apart, 0.2))
         estimator = infotheory.WassersteinDependency(epsilon=0.2, cost="half-sqeuclidean")
         name = f"WassersteinDependency: 1+1-d normal, rho {rho:g}, n 300, squared cost"
-        yield Case(name, estimator, correlated(rho, 300), truth)
+        yield Case(name, estimator, pairs(rho, 300), truth)
     for d in (1, 2, 3):
         name = f"WassersteinDivergence: {d}-d normals, shift 1, n 300 each"
         yield Case(name, infotheory.WassersteinDivergence(), two_normals(1.0, d, 300), 1.0)
     dependency, divergence = infotheory.WassersteinDependency(), infotheory.SinkhornDivergence()
-    yield Case(
-        "WassersteinDependency test: independent, n 100", dependency, correlated(0.0, 100), None
-    )
+    yield Case("WassersteinDependency test: independent, n 100", dependency, pairs(0.0, 100), None)
     yield Case(
         "WassersteinDependency test: y = x^2 / 2 + noise, n 100", dependency, squared(100), None
     )
@@ -139,38 +129,12 @@ def cases() -> Iterator[Case]:
     )
 
 
-def of_interval(case: Case, seed: int) -> tuple[float, float, bool]:
-    X, y = case.sample(np.random.default_rng(seed))
-    e = infotheory.confidence_interval(case.estimator, X, y, random_state=seed)
-    assert e.interval is not None
-    assert case.truth is not None
-    return e.value, e.value - e.bias, e.interval[0] <= case.truth <= e.interval[1]
-
-
-def of_test(case: Case, seed: int) -> bool:
-    X, y = case.sample(np.random.default_rng(seed))
-    words = {"n_permutations": PERMUTATIONS, "random_state": seed}
-    p_value = infotheory.permutation_test(case.estimator, X, y, **words).p_value
-    return p_value is not None and p_value <= 0.05
-
-
 def measured(case: Case, runs: int) -> dict[str, Any]:
-    if case.truth is None:
-        share = float(np.mean([of_test(case, seed) for seed in range(runs)]))
-        figure = "rejections at level 0.05"
-        return {"what": case.what, "figure": figure, "measured": f"{share:.3f}", "runs": runs}
-    found = [of_interval(case, seed) for seed in range(runs)]
-    values, centres, hits = (np.array(column) for column in zip(*found, strict=True))
-    return {
-        "what": case.what,
-        "figure": "coverage of the 90 % interval",
-        "measured": f"{hits.mean():.3f}",
-        "runs": runs,
-        "truth": f"{case.truth:.4f}",
-        "bias of the value": f"{values.mean() - case.truth:+.4f}",
-        "bias of the centre": f"{centres.mean() - case.truth:+.4f}",
-        "sd": f"{values.std(ddof=1):.4f}",
-    }
+    what, estimator, sample, truth = case
+    if truth is None:
+        return of_tests(what, [rejects(estimator, sample, seed) for seed in range(runs)])
+    found = [covers(estimator, sample, truth, seed) for seed in range(runs)]
+    return of_intervals(what, found, truth)
 
 
 def main() -> None:
