@@ -2,7 +2,8 @@
 
 Run ``python benchmarks/spectral_coverage.py``; ``--only "MatrixEntropy"`` takes a part. Rows are
 normal, so that the eigenvalues of the law under a Gaussian kernel are known: they are geometric,
-and those of independent columns multiply. Coverage is of intervals at .9 over 200 draws (its
+and those of independent columns multiply. Those of the directions of rows, for the von Neumann
+entropy, are integrals; columns have variance 1, or variances that fall to a hundredth. Coverage is of intervals at .9 over 200 draws (its
 standard error is .02), of the value of the law. Rows go into results/spectral_coverage.csv.
 """
 
@@ -14,8 +15,14 @@ from typing import Any
 import numpy as np
 from _estimating import number
 from _results import Results, circumstances, matches, parser
+from scipy.integrate import quad
 
-from infotheory import MatrixEntropy, MatrixMutualInformation, confidence_interval
+from infotheory import (
+    MatrixEntropy,
+    MatrixMutualInformation,
+    VonNeumannEntropy,
+    confidence_interval,
+)
 
 N_RUNS = 200
 ENTROPY_WIDTH, INFORMATION_WIDTH = 1.5, 1.0
@@ -45,6 +52,29 @@ def information_of_a_normal_pair(rho: float, alpha: float) -> float:
     return 2 * one - sum(both)
 
 
+def entropy_of_normal_directions(variances: np.ndarray) -> float:
+    """Of the mean of z z^T over its trace, for normal rows z: 1 / |z|^2 is an integral of exps."""
+
+    def share(variance: float) -> float:
+        def inner(u: float) -> float:
+            t = u / (1 - u)
+            rest = np.exp(-np.sum(np.log1p(2 * variances * t)) / 2)
+            return variance / (1 + 2 * variance * t) * rest / (1 - u) ** 2
+
+        return quad(inner, 0, 1)[0]
+
+    shares = np.array([share(v) for v in variances])
+    return float(-np.sum(shares * np.log(shares)))
+
+
+def falling(d: float) -> np.ndarray:
+    return np.geomspace(1, 0.01, int(d))
+
+
+def _falling_columns(rng: np.random.Generator, n: int, d: float) -> tuple[np.ndarray, ...]:
+    return (rng.normal(size=(n, int(d))) * np.sqrt(falling(d)),)
+
+
 def _columns(rng: np.random.Generator, n: int, d: float) -> tuple[np.ndarray, ...]:
     return (rng.normal(size=(n, int(d))),)
 
@@ -66,6 +96,13 @@ def cases() -> list[tuple[Any, Any, str, float, float]]:
         found += [
             (model, _pairs, f"correlation {rho:g}", rho, information_of_a_normal_pair(rho, alpha))
             for rho in (0.0, 0.7)
+        ]
+    for d in (3, 10, 20):
+        law = f"normal in {d} columns"
+        even, uneven = (entropy_of_normal_directions(v) for v in (np.ones(d), falling(d)))
+        found += [
+            (VonNeumannEntropy(), _columns, law, d, even),
+            (VonNeumannEntropy(), _falling_columns, f"{law}, falling", d, uneven),
         ]
     return found
 
