@@ -3,8 +3,9 @@
 Run ``python benchmarks/spectral_coverage.py``; ``--only "MatrixEntropy"`` takes a part. Rows are
 normal, so that the eigenvalues of the law under a Gaussian kernel are known: they are geometric,
 and those of independent columns multiply. Those of the directions of rows, for the von Neumann
-entropy, are integrals; columns have variance 1, or variances that fall to a hundredth. Coverage is of intervals at .9 over 200 draws (its
-standard error is .02), of the value of the law. Rows go into results/spectral_coverage.csv.
+entropy, are integrals; columns have variance 1, or variances that fall to a hundredth. Coverage is
+of intervals at .9 over 200 draws (its standard error is .02), of the value of the law. Rows go into
+results/spectral_coverage.csv.
 """
 
 from __future__ import annotations
