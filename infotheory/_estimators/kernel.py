@@ -241,8 +241,8 @@ class MMD(_KernelTwoSamples):
 
     Intervals by leaving out each row; where P = Q the error is of the order 1/n and overstated.
     The p-value rests on all labels being exchangeable. Complexity O((n + m)^2 d), memory
-    O((n + m) d); a permutation test makes each kernel once for all permutations. Source: Gretton
-    et al. (2012), JMLR 13, pages 723-773.
+    O((n + m) d), of many rows of one column O(n + m); a permutation test makes each kernel once for
+    all permutations. Source: Gretton et al. (2012), JMLR 13, pages 723-773.
 
     Examples
     --------

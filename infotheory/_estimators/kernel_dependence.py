@@ -215,7 +215,8 @@ class CauchySchwarzMutualInformation(_KernelPairs):
     p(z) and p(x, z) p(y, z), and with series the Cauchy-Schwarz transfer entropy.
 
     Intervals by leaving out each row, which takes two more passes; near independence they are
-    rough and a permutation test is exact. Complexity O(n^2 (d + e)), memory O(n (d + e)). Sources:
+    rough and a permutation test is exact. Complexity O(n^2 (d + e)), memory O(n (d + e)), of many
+    rows of single columns O(n). Sources:
     Principe, Information Theoretic Learning (2010), doi:10.1007/978-1-4419-1570-2; Yu et al.
     (2023), arXiv:2301.08970.
 
@@ -331,10 +332,10 @@ class HSIC(_KernelPairs):
     those that are to count alike.
 
     Intervals by leaving out each row, which takes two more passes; near independence they are
-    rough. Complexity O(n^2 (d + e)), memory O(n (d + e)); a permutation test makes the kernels of
-    X once for all permutations. Sources: Gretton et al. (2005), doi:10.1007/11564089_7; Song et
-    al. (2012), JMLR 13, pages 1393-1434, of "unbiased"; Kornblith et al. (2019), arXiv:1905.00414,
-    of the alignment.
+    rough. Complexity O(n^2 (d + e)), memory O(n (d + e)), of many rows of single columns O(n); a
+    permutation test makes the kernels of X once for all permutations. Sources: Gretton et al.
+    (2005), doi:10.1007/11564089_7; Song et al. (2012), JMLR 13, pages 1393-1434, of "unbiased";
+    Kornblith et al. (2019), arXiv:1905.00414, of the alignment.
 
     Examples
     --------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from infotheory.functional._gram import (
@@ -10,10 +12,13 @@ from infotheory.functional._gram import (
     gaussian_gram,
     shared_sums,
 )
+from infotheory.functional._gram_expansion import column_terms
 
 _BLOCK = 2**20  # entries of a Gram matrix held at once
 _MANY_ROWS = 5000  # Gram matrices of more are made anew for each order
 _FEW_COLUMNS = 16  # up to which that is as fast as looking up
+_LEAST_SHARE = 1e-4  # of the largest mean kernel, from where sums by terms are exact enough
+_PER_KERNEL = 1.0  # nanoseconds of a pair of rows of one column in compiled sums
 
 
 def part_sums(
@@ -28,6 +33,10 @@ def part_sums(
 
     n, d = X.shape
     weights = in_part.astype(np.float64)
+    terms = column_terms(X, bandwidth, _PER_KERNEL)
+    if terms is not None:
+        of_parts, of_all = terms.products(weights), terms.products(np.ones(n))
+        return np.sum(of_parts**2, axis=0), of_all @ of_parts
     within, across = np.zeros(in_part.shape[1]), np.zeros(in_part.shape[1])
     points = exponent_points(X, bandwidth)
     columns, table = np.ascontiguousarray(points.T), power_table()
@@ -65,6 +74,14 @@ def ordered_products(
         out = np.empty(len(orders))
         gathered_products(k, other, np.ascontiguousarray(orders), out)
         return out
+    # Once for all orders, then a product of the terms for each.
+    of_x, of_y = (
+        column_terms(X, bandwidth_x, len(orders) * _PER_KERNEL, products=len(orders)),
+        column_terms(Y, bandwidth_y, len(orders) * _PER_KERNEL, products=len(orders)),
+    )
+    if of_x is not None and of_y is not None:
+        rows_of_y = np.concatenate([block.T for _, block in of_y.blocks()])
+        return np.array([np.sum(of_x.products(rows_of_y[order]) ** 2) for order in orders])
     from infotheory._xp._gram_kernels import permuted_products, power_table
 
     xs = exponent_points(X, bandwidth_x)
@@ -90,6 +107,14 @@ def pooled_row_sums(X: np.ndarray, n_first: int, bandwidth: float) -> np.ndarray
             parts = (block[:, :n_first], block[:, n_first:], block**2)
             found.append([np.sum(part, axis=1) for part in parts])
         return np.concatenate(found, axis=1)
+    terms = column_terms(X, bandwidth, _PER_KERNEL)
+    squares = column_terms(X, bandwidth / math.sqrt(2), _PER_KERNEL)
+    if terms is not None and squares is not None:
+        is_first = np.arange(n) < n_first
+        parts = terms.sums(np.stack([is_first, ~is_first], axis=1).astype(np.float64)).T
+        # Between samples that are far apart rounding would be most of it.
+        if float(np.sum(parts[1, :n_first])) > _LEAST_SHARE * n_first * (n - n_first):
+            return np.stack([*parts, squares.sums(np.ones(n))])
     from infotheory._xp._gram_kernels import pooled_sums, power_table
 
     points = exponent_points(X, bandwidth)
@@ -108,6 +133,9 @@ def weighted_row_sums(X: np.ndarray, bandwidth: float, weights: np.ndarray) -> n
         step = max(1, _BLOCK // n)
         blocks = (gaussian_gram(X[i : i + step], X, bandwidth=bandwidth) for i in range(0, n, step))
         return np.concatenate([block @ weights for block in blocks])
+    terms = column_terms(X, bandwidth, _PER_KERNEL)
+    if terms is not None:
+        return terms.sums(weights)
     from infotheory._xp._gram_kernels import own_weighted_sums, power_table
 
     points = exponent_points(X, bandwidth)

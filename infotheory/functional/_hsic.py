@@ -61,7 +61,8 @@ def hsic(
     -----
     The squared distance of the mean embeddings of the joint law and of the product of its margins,
     0 for independence alone; at most 1. Complexity
-    O(n^2 (d + e)), memory O(n (d + e)). Sources: Gretton et al. (2005), doi:10.1007/11564089_7;
+    O(n^2 (d + e)), memory O(n (d + e)); of many rows of single columns O(n), as
+    :func:`gram_pair_sums`. Sources: Gretton et al. (2005), doi:10.1007/11564089_7;
     Song et al. (2012), JMLR 13, pages 1393-1434, of "unbiased"; Kornblith et al. (2019),
     arXiv:1905.00414, of the alignment.
 
