@@ -215,6 +215,28 @@ def test_libraries_and_dtypes() -> None:
     assert integers.value.dtype == np.float64
 
 
+@pytest.mark.parametrize("bandwidth", [0.5, 10.0])
+def test_matrices_in_float32_are_semidefinite_as_far_as_that_can_be(bandwidth: float) -> None:
+    X = rows(0, 200)
+    K = gaussian_gram(X, bandwidth=bandwidth)
+    for method in METHODS:
+        single = approximate_matrix_entropy(K.astype(np.float32), method=method)
+        exact = float(matrix_entropy(K))
+        assert float(single.value) == pytest.approx(exact, abs=single.error + 1e-5)
+
+
+@pytest.mark.parametrize("coupling", [1e-9, 1e-18, 1e-30])
+@pytest.mark.parametrize("method", METHODS)
+def test_vectors_that_all_say_the_same_but_for_rounding(method: Any, coupling: float) -> None:
+    """No slope is read from rounding: it would be 1 over it, and the error 0."""
+    noise = np.random.default_rng(0).normal(size=(100, 100))
+    K = coupling * (noise + noise.T)
+    np.fill_diagonal(K, 1.0)
+    found = approximate_matrix_entropy(K, method=method)
+    assert float(found.value) == pytest.approx(math.log(100), abs=max(found.error, 1e-9))
+    assert 0 <= found.error < 0.05
+
+
 def test_the_same_seed_gives_the_same_number_and_no_global_state_is_used() -> None:
     K = gram(n=100)
     for method in METHODS:
@@ -238,6 +260,24 @@ def test_bad_arguments_are_refused() -> None:
             approximate_matrix_entropy(K, **words)
         with pytest.raises(ValueError, match=message):
             gaussian_matrix_entropy(X, bandwidth=1.0, **words)
+    kinds: list[tuple[dict[str, Any], str]] = [
+        ({"rank": 2.5}, "rank must be an integer"),
+        ({"n_probes": 4.5}, "n_probes must be an integer"),
+        ({"degree": 2.5}, "degree must be an integer"),
+        ({"seed": None}, "seed must be an integer"),
+        ({"tol": "small"}, "tol must be a positive number"),
+    ]
+    for words, message in kinds:
+        with pytest.raises(TypeError, match=message):
+            approximate_matrix_entropy(K, **words)
+        with pytest.raises(TypeError, match=message):
+            gaussian_matrix_entropy(X, bandwidth=1.0, **words)
+    with pytest.raises(ValueError, match="seed must be at least 0"):
+        approximate_matrix_entropy(K, seed=-1)
+    with pytest.raises(TypeError, match="bandwidth must be one positive number"):
+        gaussian_matrix_entropy(X, bandwidth=np.array([1.0, 2.0]))
+    with pytest.raises(TypeError, match=r"K must be in single or double precision.*float32"):
+        approximate_matrix_entropy(K.astype(np.float16))
     for bandwidth in (0, -1.0, math.nan, math.inf):
         with pytest.raises(ValueError, match="bandwidth must be positive"):
             gaussian_matrix_entropy(X, bandwidth=bandwidth)

@@ -49,3 +49,12 @@ def as_float(x: Array) -> Array:
     """``x`` itself when it is floating, a float64 copy of integers and booleans."""
     xp = array_namespace(x)
     return x if xp.isdtype(x.dtype, "real floating") else xp.astype(x, xp.float64)
+
+
+def as_working_float(x: Array) -> Array:
+    """In float32 or float64: halves, too coarse for sums, as float32, all but these as float64."""
+    xp = array_namespace(x)
+    if x.dtype == xp.float32 or x.dtype == xp.float64:
+        return x
+    is_half = xp.isdtype(x.dtype, "real floating") and x.itemsize < 4
+    return xp.astype(x, xp.float32 if is_half else xp.float64)

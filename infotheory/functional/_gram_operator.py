@@ -25,18 +25,23 @@ class GramMatrix:
                 f"K must be positive semi-definite with a positive diagonal, got a diagonal entry "
                 f"of {np.min(diagonal):.3g}. Use a kernel with k(x, x) > 0."
             )
-        self._root = 1 / np.sqrt(diagonal)
+        self._root = 1 / np.sqrt(np.asarray(diagonal, dtype=np.float64))
+        self.precision = _precision(gram.dtype)
 
     def columns(self, chosen: np.ndarray) -> np.ndarray:
         """Columns of A, (n, b)."""
-        scale = self._root[:, None] * (self._root[chosen] / self.n)
-        return _finite(np.asarray(self._gram[:, chosen], dtype=np.float64) * scale)
+        found = np.asarray(self._gram[:, chosen], dtype=np.float64) * self._root[:, None]
+        return _finite(found * (self._root[chosen] / self.n))
 
     def product(self, vectors: np.ndarray) -> np.ndarray:
         """A times vectors, (n, s)."""
-        root = self._root[:, None]
-        found = np.asarray(self._gram @ (root * vectors), dtype=np.float64)
-        return _finite(root * found / self.n)
+        root, step = self._root[:, None], max(1, _BLOCK // self.n)
+        scaled = root * vectors
+        found = [
+            np.asarray(self._gram[start : start + step], dtype=np.float64) @ scaled
+            for start in range(0, self.n, step)
+        ]
+        return _finite(root * np.concatenate(found) / self.n)
 
     def bound(self) -> float:
         """At least the largest eigenvalue: the largest sum of sizes in a row, 1 at most."""
@@ -46,6 +51,11 @@ class GramMatrix:
             sums = _finite(np.abs(self._gram[start : start + step]) @ self._root)
             largest = max(largest, float(np.max(sums * self._root[start : start + step])))
         return min(1.0, largest / self.n)
+
+
+def _precision(dtype: np.dtype) -> float:
+    """How far rounding may move an entry of a matrix whose diagonal is 1."""
+    return float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
@@ -60,6 +70,7 @@ class GaussianGram:
     def __init__(self, rows: np.ndarray, bandwidth: float) -> None:
         self._rows, self._bandwidth = rows, bandwidth
         self.n = rows.shape[0]
+        self.precision = _precision(rows.dtype)
 
     def columns(self, chosen: np.ndarray) -> np.ndarray:
         """Columns of A, (n, b)."""

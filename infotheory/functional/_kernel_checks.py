@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from infotheory._xp._namespace import Array, as_float, detached_numpy
+from infotheory._xp._namespace import Array, array_namespace, as_float, detached_numpy
 from infotheory.functional._sinkhorn_implicit import off_graph
 from infotheory.functional._sinkhorn_precision import largest
 from infotheory.functional._transport_checks import check_library
@@ -25,6 +25,18 @@ def check_numbers(name: str, x: Array) -> Any:
     if not xp.isdtype(x.dtype, ("real floating", "integral", "bool")):
         raise TypeError(f"{name} must hold numbers, got {x.dtype}. Convert it to floats.")
     return xp
+
+
+def check_no_half(name: str, x: Array) -> None:
+    """Raise for matrices in half precision, which are not semi-definite any more."""
+    xp = array_namespace(x)
+    if xp.isdtype(x.dtype, ("real floating", "complex floating")) and float(
+        xp.finfo(x.dtype).eps
+    ) > float(xp.finfo(xp.float32).eps):
+        raise TypeError(
+            f"{name} must be in single or double precision, got {x.dtype}: rounding to halves "
+            f"makes eigenvalues negative. Compute it in float32."
+        )
 
 
 def check_points(**points: Array) -> None:

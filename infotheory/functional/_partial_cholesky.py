@@ -37,7 +37,8 @@ class PartialCholesky:
     def remainder(self) -> float:
         """The trace of R, of the trace 1 of A; 0 where only rounding is left."""
         left = float(np.sum(self._residual))
-        return left if left > self._operator.n * np.finfo(float).eps else 0.0
+        rounding = max(self._operator.n * np.finfo(float).eps, self._operator.precision)
+        return left if left > rounding else 0.0
 
     def extend(self, rank: int) -> None:
         """Add columns until there are `rank` of them or nothing is left."""
@@ -68,7 +69,7 @@ class PartialCholesky:
         self._factor[:, self.rank : self.rank + found] = new
         self.rank += found
         residual = self._residual - np.sum(new * new, axis=1)
-        if not np.min(residual) >= -math.sqrt(np.finfo(float).eps) / self._operator.n:
+        if not np.min(residual) >= -math.sqrt(self._operator.precision) / self._operator.n:
             raise ValueError(
                 f"K must be positive semi-definite, got a matrix that leaves a diagonal entry of "
                 f"{self._operator.n * float(np.min(residual)):.3g} where others explain it. Use a "
