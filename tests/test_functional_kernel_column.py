@@ -10,7 +10,7 @@ from infotheory import HSIC, MMD, functional, permutation_test, two_samples
 from infotheory.functional import _gram_expansion as expansion
 from infotheory.functional import _gram_orders as orders_module
 from infotheory.functional._bandwidth import _median_gap
-from infotheory.functional._gram_expansion import column_terms, product_sums
+from infotheory.functional._gram_expansion import column_terms, pay, product_sums
 
 SEEDS = st.integers(0, 2**32 - 1)
 LAWS = {
@@ -30,7 +30,7 @@ def dense(X, bandwidth):
 
 
 def certain(X, bandwidth):
-    found = column_terms(X, bandwidth, np.inf)
+    found = column_terms(X, bandwidth)
     assert found is not None
     return found
 
@@ -71,13 +71,17 @@ def test_blocks_give_the_sums_of_one(monkeypatch):
 def test_narrow_kernels_go_another_way(bandwidth):
     # Half the extent is 23 bandwidths or more, which takes more terms than there are.
     X = np.linspace(-1, 1, 50)[:, None]
-    assert column_terms(X, bandwidth, np.inf) is None
-    assert column_terms(np.hstack([X, X]), 1.0, np.inf) is None
+    assert column_terms(X, bandwidth) is None
+    assert column_terms(np.hstack([X, X]), 1.0) is None
 
 
 def test_few_rows_go_another_way():
-    assert column_terms(column("normal", 0, 20), 1.0, 1.0) is None
-    assert column_terms(column("normal", 0, 3000), 1.0, 1.0) is not None
+    few, many = certain(column("normal", 0, 20), 1.0), certain(column("normal", 0, 3000), 1.0)
+    assert not pay((few,), 1.0)
+    assert pay((many,), 1.0)
+    assert pay((many, many), 1000.0, products=100)
+    assert not pay((many, many), 1.0, products=100)
+    assert not pay((many, None), 1.0)
 
 
 @pytest.mark.parametrize("n", [50, 1500])
@@ -115,7 +119,7 @@ def test_samples_far_apart_keep_their_digits():
     X = np.concatenate([rng.normal(size=1000), 15 + rng.normal(size=1000)])[:, None]
     first, second, _ = orders_module.pooled_row_sums(X, 1000, 1.0)
     K = dense(X, 1.0)
-    assert column_terms(X, 1.0, 1.0) is not None
+    assert pay((column_terms(X, 1.0),), 1.0)
     np.testing.assert_allclose(second[:1000], K[:1000, 1000:].sum(1), rtol=1e-10)
     np.testing.assert_allclose(first[1000:], K[1000:, :1000].sum(1), rtol=1e-10)
 

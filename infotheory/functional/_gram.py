@@ -11,7 +11,7 @@ import numpy as np
 
 from infotheory._xp import array_namespace, as_float, detached_numpy, like, logsumexp
 from infotheory._xp._namespace import Array
-from infotheory.functional._gram_expansion import column_terms, product_sums
+from infotheory.functional._gram_expansion import column_terms, pay, product_sums
 from infotheory.functional._kernel_checks import (
     check_bandwidth,
     check_columns,
@@ -22,7 +22,7 @@ from infotheory.functional._kernel_checks import (
 _BLOCK = 2**20  # pairs of rows held at once
 MANY_COLUMNS = 32  # from where products of matrices are faster than compiled differences
 _FEW = 2**22  # pairs that one thread does at once
-_PER_PAIR = 5.0  # nanoseconds of compiled sums of two kernels, their product and squares
+_PER_PAIR = 4.5  # nanoseconds of compiled sums of two kernels, their product and squares
 _SCALE = math.sqrt(0.5 / math.log(2))  # exp(-r^2 / 2) = 2^-(_SCALE r)^2
 
 
@@ -413,16 +413,24 @@ def _expanded_pair_sums(
     X: np.ndarray, Y: np.ndarray, bandwidth_x: float, bandwidth_y: float
 ) -> list[np.ndarray] | None:
     """The five sums of single columns, where that is faster."""
-    both = ((X, bandwidth_x), (Y, bandwidth_y))
-    kernels = [column_terms(*each, _PER_PAIR / 4, products=2) for each in both]
-    # The square of a kernel is one of a smaller bandwidth.
-    squares = [column_terms(X, width / math.sqrt(2), _PER_PAIR / 4) for X, width in both]
-    k, other = kernels
-    every = [terms for terms in (*kernels, *squares) if terms is not None]
-    if k is None or other is None or len(every) < 4:
+    k, other = column_terms(X, bandwidth_x), column_terms(Y, bandwidth_y)
+    if k is None or other is None:
         return None
-    x, y, square_x, square_y = (terms.sums(np.ones(len(X))) for terms in every)
-    return [x, y, product_sums(k, other), square_x, square_y]
+    # The square of a kernel is one of a smaller bandwidth.
+    square_x = column_terms(X, bandwidth_x / math.sqrt(2))
+    square_y = column_terms(Y, bandwidth_y / math.sqrt(2))
+    if square_x is None or square_y is None:
+        return None
+    if not pay((k, other, square_x, square_y), _PER_PAIR, products=2):
+        return None
+    ones = np.ones(len(X))
+    return [
+        k.sums(ones),
+        other.sums(ones),
+        product_sums(k, other),
+        square_x.sums(ones),
+        square_y.sums(ones),
+    ]
 
 
 def _as(values: np.ndarray, x: Array) -> Array:

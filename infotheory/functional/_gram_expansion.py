@@ -10,7 +10,9 @@ O(n^2).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 from scipy.special import gammainc
@@ -19,21 +21,25 @@ _REST = 1e-16
 _MOST_TERMS = 512
 _BLOCK = 2**20  # entries of the terms held at once
 # Nanoseconds of an entry of the terms, with its part in sums, and of one in a product of them.
-_PER_ENTRY, _PER_PRODUCT = 5.0, 0.15
+_PER_ENTRY, _PER_PRODUCT = 4.0, 0.15
 
 
 class ColumnTerms:
     """F of shape (p, n) with F^T F the Gram matrix of one column, by blocks of rows."""
 
     def __init__(self, x: np.ndarray, p: int) -> None:
-        self._x = x
         self.p = p
+        self.n = len(x)
+        self._x = x
         self._step = max(1, _BLOCK // p)
-        self._only = self._made(x) if len(x) <= self._step else None
 
     def of(self, rows: slice) -> np.ndarray:
         """Some columns of F."""
-        return self._made(self._x[rows]) if self._only is None else self._only[:, rows]
+        return self._only[:, rows] if self.n <= self._step else self._made(self._x[rows])
+
+    @cached_property
+    def _only(self) -> np.ndarray:
+        return self._made(self._x)
 
     def _made(self, x: np.ndarray) -> np.ndarray:
         found = np.empty((self.p, len(x)))
@@ -44,7 +50,7 @@ class ColumnTerms:
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
         """All of F, some columns at a time."""
-        for start in range(0, len(self._x), self._step):
+        for start in range(0, self.n, self._step):
             rows = slice(start, start + self._step)
             yield rows, self.of(rows)
 
@@ -58,15 +64,9 @@ class ColumnTerms:
         return np.concatenate([block.T @ found for _, block in self.blocks()])
 
 
-def column_terms(
-    X: np.ndarray, bandwidth: float, nanoseconds: float, *, products: int = 0
-) -> ColumnTerms | None:
-    """Terms of the Gram matrix of X; None where a way that takes so long a pair of rows is faster.
-
-    `products` is how often the terms are multiplied by as many others.
-    """
-    n, d = X.shape
-    if d != 1:
+def column_terms(X: np.ndarray, bandwidth: float) -> ColumnTerms | None:
+    """Terms of the Gram matrix of X; None if it has several columns, or would need too many."""
+    if X.shape[1] != 1:
         return None
     x = X[:, 0].astype(np.float64)
     with np.errstate(over="ignore"):
@@ -74,10 +74,23 @@ def column_terms(
     largest = float(np.max(np.abs(x)))
     if not largest < math.sqrt(_MOST_TERMS):
         return None
-    p = 1 + int(np.count_nonzero(gammainc(np.arange(1, _MOST_TERMS), largest**2) > _REST))
-    if p == _MOST_TERMS or p * (_PER_ENTRY + products * p * _PER_PRODUCT) > n * nanoseconds:
-        return None
-    return ColumnTerms(x, p)
+    counts = range(1, _MOST_TERMS)
+    few = bisect_left(counts, True, key=lambda k: bool(gammainc(k, largest**2) <= _REST))
+    return ColumnTerms(x, counts[few]) if few < len(counts) else None
+
+
+def pay(terms: Sequence[ColumnTerms | None], nanoseconds: float, *, products: int = 0) -> bool:
+    """Whether terms are faster than a way that takes so long a pair of rows.
+
+    `products` is how often those of the first two are multiplied by each other.
+    """
+    known = [part for part in terms if part is not None]
+    if len(known) < len(terms):
+        return False
+    cost = sum(part.p for part in known) * _PER_ENTRY
+    if products:
+        cost += products * known[0].p * known[1].p * _PER_PRODUCT
+    return cost < known[0].n * nanoseconds
 
 
 def product_sums(terms: ColumnTerms, others: ColumnTerms) -> np.ndarray:

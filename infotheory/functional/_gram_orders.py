@@ -12,7 +12,7 @@ from infotheory.functional._gram import (
     gaussian_gram,
     shared_sums,
 )
-from infotheory.functional._gram_expansion import column_terms
+from infotheory.functional._gram_expansion import column_terms, pay
 
 _BLOCK = 2**20  # entries of a Gram matrix held at once
 _MANY_ROWS = 5000  # Gram matrices of more are made anew for each order
@@ -33,8 +33,8 @@ def part_sums(
 
     n, d = X.shape
     weights = in_part.astype(np.float64)
-    terms = column_terms(X, bandwidth, _PER_KERNEL)
-    if terms is not None:
+    terms = column_terms(X, bandwidth)
+    if terms is not None and pay((terms,), _PER_KERNEL):
         of_parts, of_all = terms.products(weights), terms.products(np.ones(n))
         return np.sum(of_parts**2, axis=0), of_all @ of_parts
     within, across = np.zeros(in_part.shape[1]), np.zeros(in_part.shape[1])
@@ -74,14 +74,12 @@ def ordered_products(
         out = np.empty(len(orders))
         gathered_products(k, other, np.ascontiguousarray(orders), out)
         return out
-    # Once for all orders, then a product of the terms for each.
-    of_x, of_y = (
-        column_terms(X, bandwidth_x, len(orders) * _PER_KERNEL, products=len(orders)),
-        column_terms(Y, bandwidth_y, len(orders) * _PER_KERNEL, products=len(orders)),
-    )
+    of_x, of_y = column_terms(X, bandwidth_x), column_terms(Y, bandwidth_y)
     if of_x is not None and of_y is not None:
-        rows_of_y = np.concatenate([block.T for _, block in of_y.blocks()])
-        return np.array([np.sum(of_x.products(rows_of_y[order]) ** 2) for order in orders])
+        b = len(orders)
+        if pay((of_x, of_y), b * _PER_KERNEL, products=b):
+            rows_of_y = np.concatenate([block.T for _, block in of_y.blocks()])
+            return np.array([np.sum(of_x.products(rows_of_y[order]) ** 2) for order in orders])
     from infotheory._xp._gram_kernels import permuted_products, power_table
 
     xs = exponent_points(X, bandwidth_x)
@@ -107,9 +105,8 @@ def pooled_row_sums(X: np.ndarray, n_first: int, bandwidth: float) -> np.ndarray
             parts = (block[:, :n_first], block[:, n_first:], block**2)
             found.append([np.sum(part, axis=1) for part in parts])
         return np.concatenate(found, axis=1)
-    terms = column_terms(X, bandwidth, _PER_KERNEL)
-    squares = column_terms(X, bandwidth / math.sqrt(2), _PER_KERNEL)
-    if terms is not None and squares is not None:
+    terms, squares = column_terms(X, bandwidth), column_terms(X, bandwidth / math.sqrt(2))
+    if terms is not None and squares is not None and pay((terms, squares), 2 * _PER_KERNEL):
         is_first = np.arange(n) < n_first
         parts = terms.sums(np.stack([is_first, ~is_first], axis=1).astype(np.float64)).T
         # Between samples that are far apart rounding would be most of it.
@@ -133,8 +130,8 @@ def weighted_row_sums(X: np.ndarray, bandwidth: float, weights: np.ndarray) -> n
         step = max(1, _BLOCK // n)
         blocks = (gaussian_gram(X[i : i + step], X, bandwidth=bandwidth) for i in range(0, n, step))
         return np.concatenate([block @ weights for block in blocks])
-    terms = column_terms(X, bandwidth, _PER_KERNEL)
-    if terms is not None:
+    terms = column_terms(X, bandwidth)
+    if terms is not None and pay((terms,), _PER_KERNEL):
         return terms.sums(weights)
     from infotheory._xp._gram_kernels import own_weighted_sums, power_table
 
