@@ -30,6 +30,19 @@ class Measured(NamedTuple):
         """Whether the interval holds the truth; None without an interval."""
         return None if np.isnan(self.lower) else self.lower <= truth <= self.upper
 
+    def cells(self, truth: float) -> dict[str, str]:
+        """All of it by the names of columns, and what it says of the truth."""
+        return {
+            "value": number(self.value),
+            "error": number(self.value - truth, sign=True),
+            "standard error": number(self.standard_error),
+            "lower": number(self.lower),
+            "upper": number(self.upper),
+            "covers": yes_or_no(self.covers(truth)),
+            "seconds": number(self.seconds, 2),
+            "chosen": self.chosen,
+        }
+
 
 def set_threads(*, quick: bool) -> None:
     """Two threads for Torch whatever the machine would choose, or one beside other work."""

@@ -71,8 +71,10 @@ class Results:
         draft.replace(self.path)
 
 
-def circumstances(packages: Sequence[str] = ()) -> dict[str, str]:
-    """Date, machine and versions, in words."""
+def circumstances(
+    packages: Sequence[str] = (), threads: str = f"{N_THREADS} Torch threads"
+) -> dict[str, str]:
+    """Date, machine, which threads of it, and versions, in words."""
     found = [f"Python {platform.python_version()}"]
     for name in (*_PACKAGES, *packages):
         try:
@@ -82,7 +84,7 @@ def circumstances(packages: Sequence[str] = ()) -> dict[str, str]:
     cores, kind = os.cpu_count(), platform.machine().replace("_", "-")
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": f"{cores}-core {kind}, CPU, {N_THREADS} Torch threads",
+        "machine": f"{cores}-core {kind}, CPU" + (threads and f", {threads}"),
         "versions": ", ".join(found),
     }
 

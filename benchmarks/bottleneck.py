@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from _estimating import number
-from _results import N_THREADS, Results, circumstances, matches, parser
+from _results import Results, circumstances, matches, parser
 
 SETS = ("diabetes", "friedman1")
 SEEDS = range(5)
@@ -87,9 +87,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    stamp = circumstances()
-    threads = f"{N_THREADS} Torch threads"
-    stamp["machine"] = stamp["machine"].replace(threads, "1 Torch thread")
+    stamp = circumstances(threads="1 Torch thread")
     results = Results("bottleneck", KEYS, MEASURED, quick=arguments.quick)
     results.head()
     seeds, max_iter = (range(2), 50) if arguments.quick else (SEEDS, 2000)

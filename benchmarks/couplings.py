@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
-import platform
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -157,11 +155,10 @@ def main() -> None:
     options.add_argument("--quick", action="store_true", help="few draws; keeps no figures")
     quick = options.parse_args().quick
     results = Results("couplings", KEYS, MEASURED, quick=quick)
-    machine = f"{os.cpu_count()}-core {platform.machine().replace('_', '-')}, CPU, 1 thread"
     results.head()
     for part in (pairs_of_fifty, small, many, with_rates):
         for row in part(quick):
-            results.keep(row, circumstances() | {"machine": machine})
+            results.keep(row, circumstances(threads="1 thread"))
 
 
 if __name__ == "__main__":

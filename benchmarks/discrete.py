@@ -6,19 +6,13 @@ installed). It prints one table and writes ``results/discrete.csv``.
 
 from __future__ import annotations
 
-import csv
-import datetime
 import logging
-import os
-import platform
-import sys
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from _beside import Row, write
 from scipy.stats import entropy as shannon
 
 from infotheory._xp._codes import encode_labels
@@ -33,7 +27,6 @@ from infotheory.functional._counts import (
     discrete_entropy_standard_error,
 )
 
-RESULTS = Path(__file__).parent / "results" / "discrete.csv"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "infomeasure")
 RANKS = np.arange(1, 1001)
 LAWS = {
@@ -49,16 +42,6 @@ SAMPLED = {
     "zipf 1000, n 5000": (1.0 / RANKS, 5_000),
 }
 QUANTILE = 1.645
-
-
-class Row(NamedTuple):
-    case: str
-    quantity: str
-    method: str
-    value: float
-    peer: str = ""
-    peer_value: float | None = None
-    bar: str = ""
 
 
 def diagonal(size: int, weight: float) -> np.ndarray:
@@ -210,20 +193,7 @@ def speed(n: int = 1_000_000) -> Iterator[Row]:
 
 def main() -> None:
     logging.disable(logging.WARNING)  # infomeasure speaks of every table without singletons
-    machine = f"{os.cpu_count()}-core {platform.machine().replace('_', '-')}, CPU"
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    stamp = (datetime.datetime.now(datetime.UTC).date().isoformat(), machine, versions)
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow([*Row._fields, "ratio", "date", "machine", "versions"])
-        for part in (speed, entropy_error, entropy_coverage, information_coverage):
-            for row in part():
-                ratio = "" if row.peer_value is None else f"{row.value / row.peer_value:.3f}"
-                peer = "" if row.peer_value is None else f"{row.peer_value:.4g}"
-                cells = (*row[:3], f"{row.value:.4g}", row.peer, peer, row.bar, ratio)
-                table.writerow([*cells, *stamp])
-                sys.stdout.write("  ".join(cell for cell in cells if cell) + "\n")
+    write("discrete", PACKAGES, (speed, entropy_error, entropy_coverage, information_coverage))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from _estimating import known, measure, number, set_threads, yes_or_no
+from _estimating import known, measure, number, set_threads
 from _results import Results, circumstances_of, matches, parser
 
 from infotheory.datasets import correlated_normals
@@ -96,20 +96,7 @@ def main() -> None:
                         found = measure(name, X, y, seed, quick=quick)
                         if found is None:
                             break
-                        runs.keep(
-                            {
-                                **case,
-                                "seed": seed,
-                                "value": number(found.value),
-                                "error": number(found.value - nats, sign=True),
-                                "standard error": number(found.standard_error),
-                                "lower": number(found.lower),
-                                "upper": number(found.upper),
-                                "covers": yes_or_no(found.covers(nats)),
-                                "seconds": number(found.seconds, 2),
-                                "chosen": found.chosen,
-                            }
-                        )
+                        runs.keep(case | {"seed": seed} | found.cells(nats))
                     summarise(runs, table, case)
 
 

@@ -158,6 +158,7 @@ def main() -> None:
         child(json.loads(sys.argv[2]))
         return
     arguments = parser(__doc__, PACKAGES).parse_args()
+    stamp = circumstances(("numba", "hyppo", "dcor"), threads="one thread")
     results = Results("kernel", KEYS, MEASURED, quick=arguments.quick)
     results.head()
     cases = [
@@ -178,7 +179,7 @@ def main() -> None:
                 continue
             found = measured(key)
             if found is None or "value" not in found:
-                results.keep(key | (found or {}), _stamp())
+                results.keep(key | (found or {}), stamp)
                 continue
             ours = found["seconds"] if ours is None else ours
             row = key | {
@@ -188,12 +189,7 @@ def main() -> None:
                 "memory (MB)": f"{found['memory']:.1f}",
                 "times as long": f"{found['seconds'] / ours:.2f}",
             }
-            results.keep(row, _stamp())
-
-
-def _stamp() -> dict[str, str]:
-    said = circumstances(("numba", "hyppo", "dcor"))
-    return said | {"machine": said["machine"].split(", CPU")[0] + ", CPU, one thread"}
+            results.keep(row, stamp)
 
 
 if __name__ == "__main__":

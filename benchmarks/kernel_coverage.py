@@ -110,6 +110,7 @@ def measured(
 
 def main() -> None:
     arguments = parser(__doc__, ("all",)).parse_args()
+    stamp = circumstances(("numba",), threads="")
     results = Results("kernel_coverage", KEYS, MEASURED, quick=arguments.quick)
     results.head()
     for estimator, draw, places, truth in CASES:
@@ -121,12 +122,10 @@ def main() -> None:
             if results.has(**key) and not arguments.again:
                 continue
             runs = 4 if arguments.quick else N_RUNS
-            results.keep(key | measured(estimator, draw, at, truth(at), runs), _stamp())
-
-
-def _stamp() -> dict[str, str]:
-    said = circumstances(("numba",))
-    return said | {"machine": said["machine"].split(", CPU")[0] + ", CPU"}
+            results.keep(
+                key | measured(estimator, draw, at, truth(at), runs),
+                stamp,
+            )
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def keep(
         "seconds": number(seconds, 2),
         "times faster": number(faster, 2),
     }
-    results.keep(row, circumstances() | {"machine": "2-core x86-64, CPU, one thread"})
+    results.keep(row, circumstances(threads="one thread"))
 
 
 def wide_entropy(Z: np.ndarray) -> float:
@@ -181,7 +181,7 @@ def surrogates(results: Results, only: str, again: bool, quick: bool) -> None:
                 "seconds": number(seconds, 2),
                 "times faster": number(of_entropy / seconds, 2),
             }
-            results.keep(row, circumstances() | {"machine": "2-core x86-64, CPU, one thread"})
+            results.keep(row, circumstances(threads="one thread"))
 
 
 def main() -> None:

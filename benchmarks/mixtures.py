@@ -10,8 +10,6 @@ of the exact plan. Published figures are of other draws of the parameters, of so
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -146,7 +144,6 @@ def case(dim: int, epsilon: float, names: list[str], quick: bool) -> Iterator[di
 def main() -> None:
     options = parser(__doc__, list(METHODS)).parse_args()
     results = Results("mixtures", KEYS, MEASURED, quick=options.quick)
-    machine = f"{os.cpu_count()}-core {platform.machine().replace('_', '-')}, CPU, 1 thread"
     results.head()
     for dim in DIMS:
         for epsilon in EPSILONS:
@@ -156,7 +153,7 @@ def main() -> None:
             names = [k["method"] for k in keys if options.again or not results.has(**k)]
             if names:
                 for row in case(dim, epsilon, names, options.quick):
-                    results.keep(row, circumstances() | {"machine": machine})
+                    results.keep(row, circumstances(threads="1 thread"))
 
 
 if __name__ == "__main__":

@@ -8,26 +8,20 @@ coordinates (.6 each). Compilation is left out of those times and reported apart
 
 from __future__ import annotations
 
-import csv
-import datetime
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from _beside import Row, write
 from scipy.special import digamma
 from threadpoolctl import threadpool_limits
 
 from infotheory._xp._neighbors import count_within, nearest
 
-RESULTS = Path(__file__).parent / "results" / "neighbors.csv"
 PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "ennemi", "infomeasure")
 N_NEIGHBORS = 3
 # Columns a side, rows, repetitions of the peers, and what the design asks for.
@@ -53,16 +47,6 @@ print(time.perf_counter() - start)
 
 
 Estimator = Callable[[np.ndarray, np.ndarray], float]
-
-
-class Row(NamedTuple):
-    case: str
-    quantity: str
-    method: str
-    value: float
-    peer: str = ""
-    peer_value: float | None = None
-    bar: str = ""
 
 
 def correlated(d: int, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -140,21 +124,8 @@ def compilation() -> Iterator[Row]:
 
 
 def main() -> None:
-    machine = f"{os.cpu_count()}-core {platform.machine().replace('_', '-')}, CPU"
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    stamp = (datetime.datetime.now(datetime.UTC).date().isoformat(), machine, versions)
-    RESULTS.parent.mkdir(exist_ok=True)
-    with threadpool_limits(1), RESULTS.open("w", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow([*Row._fields, "ratio", "date", "machine", "versions"])
-        for part in (compilation, estimates):
-            for row in part():
-                ratio = "" if row.peer_value is None else f"{row.value / row.peer_value:.3f}"
-                peer = "" if row.peer_value is None else f"{row.peer_value:.4g}"
-                cells = (*row[:3], f"{row.value:.4g}", row.peer, peer, row.bar, ratio)
-                table.writerow([*cells, *stamp])
-                sys.stdout.write("  ".join(cell for cell in cells if cell) + "\n")
-                sys.stdout.flush()
+    with threadpool_limits(1):
+        write("neighbors", PACKAGES, (compilation, estimates))
 
 
 if __name__ == "__main__":

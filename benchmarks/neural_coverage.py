@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from _estimating import known, measure, number, set_threads, yes_or_no
+from _estimating import known, measure, number, set_threads
 from _results import Results, circumstances_of, parser
 
 from infotheory.datasets import correlated_normals
@@ -72,17 +72,7 @@ def main() -> None:
             found = measure(name, *LAW.sample(n, seed), seed, quick=quick)
             if found is None:
                 break
-            runs.keep(
-                {
-                    **key,
-                    "value": number(found.value),
-                    "standard error": number(found.standard_error),
-                    "lower": number(found.lower),
-                    "upper": number(found.upper),
-                    "covers": yes_or_no(found.covers(LAW.mutual_information)),
-                    "seconds": number(found.seconds, 2),
-                }
-            )
+            runs.keep(key | found.cells(LAW.mutual_information))
         summarise(runs, table, name, n)
 
 

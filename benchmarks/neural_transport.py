@@ -43,6 +43,8 @@ def one_normal(X: np.ndarray, y: np.ndarray, rows: np.ndarray, exact: Any, total
 
 
 def measure(results: Results, name: str, dim: int, seconds: float | None, *, quick: bool) -> None:
+    import torch
+
     n, n_test, n_draws = (300, 10, 50) if quick else (N_ROWS, N_TEST, N_DRAWS)
     pair = random_mixture_pair(dim, EPSILON, random_state=0)
     X, y = pair.sample(n, random_state=1)[0], pair.sample(n, random_state=2)[1]
@@ -79,16 +81,8 @@ def measure(results: Results, name: str, dim: int, seconds: float | None, *, qui
             "score of the truth": number(float(best.mean()), 3),
             "notes": " ".join(model.notes_),
         },
-        circumstances() | _threads(),
+        circumstances(threads=f"{torch.get_num_threads()} Torch threads"),
     )
-
-
-def _threads() -> dict[str, str]:
-    """What the machine was, with the threads that Torch had."""
-    import torch
-
-    said = circumstances()["machine"]
-    return {"machine": said.rsplit(",", 1)[0] + f", {torch.get_num_threads()} Torch threads"}
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from _estimating import known, measure, number, set_threads, yes_or_no
+from _estimating import known, measure, number, set_threads
 from _results import Results, matches, parser
 from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import logsumexp
@@ -105,14 +105,7 @@ def main() -> None:
                     **key,
                     "columns": f"{X.shape[1]} + {y.shape[1]}",
                     "truth": number(law.truth),
-                    "value": number(found.value),
-                    "standard error": number(found.standard_error),
-                    "lower": number(found.lower),
-                    "upper": number(found.upper),
-                    "covers": yes_or_no(found.covers(law.truth)),
-                    "error": number(found.value - law.truth, sign=True),
-                    "seconds": number(found.seconds, 2),
-                    "chosen": found.chosen,
+                    **found.cells(law.truth),
                 }
             )
 

@@ -10,15 +10,14 @@ calls, without imports. Rows go into results/sinkhorn.csv at once.
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 import warnings
 from collections.abc import Callable
-from queue import Empty
 from typing import Any
 
 import numpy as np
 from _estimating import number, set_threads, yes_or_no
+from _isolated import isolated
 from _results import Results, circumstances, matches, parser
 
 TOL = 1e-6
@@ -129,21 +128,6 @@ def run(name: str, n: int, epsilon: float, told: Any) -> None:
     told.put((min(seconds), float(off), float(np.sum(plan * cost)), gap))
 
 
-def measured(name: str, n: int, epsilon: float) -> Any:
-    """What a process of its own found; None where it took too long."""
-    context = multiprocessing.get_context("spawn")
-    told = context.Queue()
-    process = context.Process(target=run, args=(name, n, epsilon, told))
-    process.start()
-    try:
-        return told.get(timeout=LONGEST)
-    except Empty:
-        return None
-    finally:
-        process.kill()
-        process.join()
-
-
 def main() -> None:
     options = parser(__doc__, tuple(SOLVERS))
     arguments = options.parse_args()
@@ -157,7 +141,7 @@ def main() -> None:
             key = {"solver": name, "n": n, "epsilon": epsilon}
             if results.has(**key) and not arguments.again:
                 continue
-            found = measured(name, n, epsilon)
+            found = isolated(run, name, n, epsilon, seconds=LONGEST)
             if isinstance(found, str):
                 print(found)
                 continue

@@ -11,16 +11,15 @@ in the same way for all.
 
 from __future__ import annotations
 
-import multiprocessing
 import resource
 import time
 import warnings
 from collections.abc import Callable
-from queue import Empty
 from typing import Any
 
 import numpy as np
 from _estimating import number, yes_or_no
+from _isolated import isolated
 from _results import Results, circumstances, matches, parser
 
 LONGEST = 600.0  # seconds for a solver and case
@@ -129,21 +128,6 @@ def run(name: str, case: tuple[int, int, float, float], told: Any) -> None:
     told.put((clock, processor, peak, sweeps, gap, *marginal_error(x, y, epsilon, f, g)))
 
 
-def measured(name: str, case: tuple[int, int, float, float]) -> Any:
-    """What a process of its own found; None where it took too long."""
-    context = multiprocessing.get_context("spawn")
-    told = context.Queue()
-    process = context.Process(target=run, args=(name, case, told))
-    process.start()
-    try:
-        return told.get(timeout=LONGEST + 60)
-    except Empty:
-        return None
-    finally:
-        process.kill()
-        process.join()
-
-
 def main() -> None:
     arguments = parser(__doc__, tuple(SOLVERS)).parse_args()
     results = Results("sinkhorn_points", KEYS, MEASURED, quick=arguments.quick)
@@ -157,7 +141,7 @@ def main() -> None:
             peer = name != "infotheory"
             if (peer and at >= PEER_CASES) or (results.has(**key) and not arguments.again):
                 continue
-            found = measured(name, case)
+            found = isolated(run, name, case, seconds=LONGEST + 60)
             if isinstance(found, str):
                 print(found)
                 continue

@@ -14,7 +14,7 @@ import math
 from typing import Any
 
 import numpy as np
-from _estimating import number
+from _covering import correlated, of_estimates
 from _results import Results, circumstances, matches, parser
 from scipy.integrate import quad
 
@@ -81,8 +81,7 @@ def _columns(rng: np.random.Generator, n: int, d: float) -> tuple[np.ndarray, ..
 
 
 def _pairs(rng: np.random.Generator, n: int, rho: float) -> tuple[np.ndarray, ...]:
-    x, noise = rng.normal(size=(2, n, 1))
-    return x, rho * x + math.sqrt(1 - rho**2) * noise
+    return correlated(rng, rho, n)
 
 
 def cases() -> list[tuple[Any, Any, str, float, float]]:
@@ -115,19 +114,7 @@ def measured(case: tuple[Any, Any, str, float, float], n: int, n_runs: int) -> d
         confidence_interval(model, *draw(np.random.default_rng(seed), n, at))
         for seed in range(n_runs)
     ]
-    values = [e.value for e in estimates]
-    intervals = [e.interval for e in estimates if e.interval is not None]
-    covered = sum(low <= truth <= high for low, high in intervals)
-    errors = [e.standard_error for e in estimates if e.standard_error is not None]
-    return {
-        "truth": number(truth, 4),
-        "mean": number(float(np.mean(values)), 4),
-        "mean bias told": number(float(np.mean([e.bias for e in estimates])), 4),
-        "standard deviation": number(float(np.std(values, ddof=1)), 4),
-        "mean standard error": number(float(np.mean(errors)), 4),
-        "without interval": str(n_runs - len(intervals)),
-        "coverage": f"{covered / n_runs:.3f}",
-    }
+    return of_estimates(estimates, truth)
 
 
 def main() -> None:

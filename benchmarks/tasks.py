@@ -80,17 +80,11 @@ def main() -> None:
                     **key,
                     "columns": f"{task.dim_x} + {task.dim_y}",
                     "truth": number(task.mutual_information),
-                    "value": number(found.value),
-                    "standard error": number(found.standard_error),
-                    "lower": number(found.lower),
-                    "upper": number(found.upper),
-                    "covers": yes_or_no(found.covers(task.mutual_information)),
-                    "error": number(error, sign=True),
+                    **found.cells(task.mutual_information),
                     "within max(.05, 5 %)": yes_or_no(
                         abs(error) <= max(0.05, 0.05 * task.mutual_information)
                     ),
                     "seconds with interval": number(found.seconds, 2),
-                    "chosen": found.chosen,
                 }
             )
     print()
