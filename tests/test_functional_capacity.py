@@ -215,8 +215,17 @@ def test_no_warning_on_the_way():
         ({"tol": "a"}, TypeError, r"tol .* got 'a'"),
         ({"tol": np.inf}, ValueError, r"tol .* got inf"),
         ({"cost": [1.0, 2.0], "price": 1.0}, TypeError, r"cost must be an array"),
+        ({"cost": np.array([1j, 0]), "price": 1.0}, TypeError, r"cost must be real numbers"),
+        ({"cost": np.ones((3, 2)), "price": 1.0}, ValueError, r"cost must fit the leading axes"),
+        ({"cost": np.ones(2), "price": "a"}, TypeError, r"price must be a number .* 'a'"),
+        ({"cost": np.array([1e308, -1e308]), "price": 5.0}, ValueError, r"price times cost must"),
     ],
 )
 def test_options_that_are_none(options, kind, words):
     with pytest.raises(kind, match=words):
         channel_capacity(np.eye(2), **options)
+
+
+def test_halves_of_floats_are_refused():
+    with pytest.raises(TypeError, match="channel must be real numbers of 32 bits or more"):
+        channel_capacity(np.eye(2, dtype=np.float16))

@@ -430,7 +430,28 @@ def test_bad_beta(beta):
         gaussian_information_bottleneck(np.eye(1), np.eye(1), 0.5 * np.eye(1), beta)
 
 
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_beta_beyond_rounding_is_refused(deterministic):
+    most = information_bottleneck(KINDS, 1e15, deterministic=deterministic)
+    assert most.information_x == pytest.approx(np.log(2), abs=1e-9)
+    with pytest.raises(ValueError, match=r"beta must be at most 1e\+15, got 1e\+50"):
+        information_bottleneck(KINDS, 1e50, deterministic=deterministic)
+    with pytest.raises(ValueError, match="beta must be at most"):
+        information_curve(KINDS, np.array([2.0, 1e50]), deterministic=deterministic)
+
+
+def test_a_law_in_half_precision_is_one():
+    torch = pytest.importorskip("torch")
+    pxy = torch.tensor([[0.4, 0.1], [0.1, 0.4]], dtype=torch.bfloat16)
+    found = information_bottleneck(pxy, 4.0)
+    assert found.information_y == pytest.approx(0.1513, abs=1e-3)
+
+
 def test_bad_arguments():
+    with pytest.raises(TypeError, match="start must be an array"):
+        information_bottleneck(KINDS, 2.0, start=np.eye(4).tolist())
+    with pytest.raises(TypeError, match="tol must be a number above 0, got 'a'"):
+        information_bottleneck(KINDS, 2.0, tol="a")
     with pytest.raises(ValueError, match="at most the number of rows of pxy, 4, got 5"):
         information_bottleneck(KINDS, 2.0, 5)
     with pytest.raises(ValueError, match="n_clusters must be an integer of at least 1, got 0"):
@@ -467,7 +488,29 @@ def test_bad_covariances(xx, yy, xy, words):
         gaussian_information_bottleneck(xx, yy, xy, 2.0)
 
 
+@pytest.mark.parametrize(
+    ("xy", "kind", "words"),
+    [
+        ([[0.5]], TypeError, "covariance_xx must be an array of the library of all others"),
+        (np.array([[0.5j]]), TypeError, "covariance_xy must be real numbers of 32 bits"),
+        (np.array([[0.5]], np.float16), TypeError, "covariance_xy must be real numbers of 32 bits"),
+    ],
+)
+def test_covariances_of_another_kind(xy, kind, words):
+    with pytest.raises(kind, match=words):
+        gaussian_information_bottleneck(np.eye(1), np.eye(1), xy, 2.0)
+
+
+def test_batches_of_covariances_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"leading axes that fit, got \(3,\), \(2,\), \(\)"):
+        gaussian_information_bottleneck(
+            np.tile(np.eye(1), (3, 1, 1)), np.tile(np.eye(1), (2, 1, 1)), 0.5 * np.eye(1), 2.0
+        )
+
+
 def test_bad_curves():
+    with pytest.raises(TypeError, match="information_x must be an array"):
+        gaussian_information_curve(np.array([0.5]), "a")
     for rho in (np.array([1.0]), np.array([-0.2]), np.array(0.5), np.array([np.nan])):
         with pytest.raises(ValueError, match="correlations must be"):
             gaussian_information_curve(rho, np.array(1.0))

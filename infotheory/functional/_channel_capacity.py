@@ -6,6 +6,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 from array_api_compat import device
@@ -202,6 +203,8 @@ def channel_capacity(
 
 
 def _checked_cost(cost: Array | None, price: float, channel: Array) -> Array | None:
+    if isinstance(price, bool) or not isinstance(price, Real):
+        raise TypeError(f"price must be a number of at least 0, got {price!r}. 0 ignores the cost.")
     if not (math.isfinite(price) and price >= 0):
         raise ValueError(f"price must be finite and at least 0, got {price}. 0 ignores the cost.")
     if cost is None:
@@ -214,6 +217,8 @@ def _checked_cost(cost: Array | None, price: float, channel: Array) -> Array | N
     check_library("cost", cost, channel)
     if not hasattr(cost, "dtype"):
         raise TypeError(f"cost must be an array, one entry for each input, got {cost!r}.")
+    if not (xp.isdtype(cost.dtype, "real floating") or xp.isdtype(cost.dtype, "integral")):
+        raise TypeError(f"cost must be real numbers, got dtype {cost.dtype}. Convert it.")
     values = off_graph(xp.astype(cost, channel.dtype))
     if values.shape[-1:] != channel.shape[-2:-1]:
         raise ValueError(
@@ -224,7 +229,27 @@ def _checked_cost(cost: Array | None, price: float, channel: Array) -> Array | N
         raise ValueError(
             "cost must be finite, got a missing or infinite entry. Leave that input out."
         )
-    return xp.broadcast_to(values, channel.shape[:-1])
+    _check_worth(values, price)
+    try:
+        return xp.broadcast_to(values, channel.shape[:-1])
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"cost must fit the leading axes of channel, {tuple(channel.shape[:-2])}, got shape "
+            f"{tuple(values.shape)}. Pass one cost for each input, or one for each channel too."
+        ) from error
+
+
+def _check_worth(cost: Array, price: float) -> None:
+    """Raise where differences of costs, in nats, leave the range of the dtype."""
+    found = detached_numpy(cost)
+    with np.errstate(over="ignore"):
+        nats = float(price) * np.abs(found.astype(np.float64)).max(initial=0.0)
+    most = float(np.finfo(found.dtype).max) / 1e3
+    if not nats <= most:
+        raise ValueError(
+            f"price times cost must be at most {most:.3g} nats for {found.dtype}, got {nats:.3g}. "
+            f"Lower the price, or leave out inputs that are too dear to be used."
+        )
 
 
 def _worth(channel: Array, cost: Array | None, price: float) -> Array:

@@ -12,6 +12,10 @@ from array_api_compat import device
 
 from infotheory._xp import array_namespace, as_float, detached_numpy
 from infotheory._xp._namespace import Array
+from infotheory.functional._law_tables import check_full_precision
+from infotheory.functional._transport_checks import check_library
+
+_NAMES = ("covariance_xx", "covariance_yy", "covariance_xy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +125,8 @@ def gaussian_information_bottleneck(
     ValueError
         If shapes do not fit, a covariance is not finite, symmetric and positive definite, a
         correlation is 1 or more, or beta is not a finite number above 0.
+    TypeError
+        If the covariances are no arrays of one library, or have fewer than 32 bits a number.
 
     Notes
     -----
@@ -143,6 +149,10 @@ def gaussian_information_bottleneck(
     [1.235 4.   ] [[2.743, 0.0], [0.0, 0.0]]
     """
     beta = _checked_beta(beta)
+    given = (covariance_xx, covariance_yy, covariance_xy)
+    check_library("covariance_xx", *given)
+    for name, covariance in zip(_NAMES, given, strict=True):
+        check_full_precision(name, covariance)
     xx, yy, xy = (as_float(c) for c in (covariance_xx, covariance_yy, covariance_xy))
     xp = array_namespace(xx, yy, xy)
     _check_covariances(xx, yy, xy)
@@ -191,6 +201,8 @@ def gaussian_information_curve(correlations: Array, information_x: Array) -> Arr
     ------
     ValueError
         If a correlation is out of [0, 1), or the information is negative or missing.
+    TypeError
+        If they are no arrays of one library.
 
     Notes
     -----
@@ -207,6 +219,8 @@ def gaussian_information_curve(correlations: Array, information_x: Array) -> Arr
     >>> print(gaussian_information_curve(np.array([0.8]), np.array([0.5, 1.0, np.inf])).round(4))
     [0.2592 0.403  0.5108]
     """
+    check_library("correlations", correlations)
+    check_library("information_x", information_x, correlations)
     rho, nats = as_float(correlations), as_float(information_x)
     xp = array_namespace(rho, nats)
     if not rho.ndim or not bool(xp.all((rho >= 0) & (rho < 1))):
@@ -279,3 +293,11 @@ def _check_covariances(xx: Array, yy: Array, xy: Array) -> None:
         )
     if not np.isfinite(across).all():
         raise ValueError("covariance_xy must be finite, got a missing or infinite entry.")
+    axes = [tuple(c.shape[:-2]) for c in (xx, yy, xy)]
+    try:
+        np.broadcast_shapes(*axes)
+    except ValueError as error:
+        raise ValueError(
+            f"covariance_xx, covariance_yy and covariance_xy must have leading axes that fit, got "
+            f"{', '.join(map(str, axes))}. Pass one of each, or as many of each."
+        ) from error

@@ -16,12 +16,14 @@ from infotheory._xp._namespace import Array, like_floating
 from infotheory.functional._bottleneck_iterations import Encoders, JointLaw, descend
 from infotheory.functional._deterministic_bottleneck import agglomerated, found
 from infotheory.functional._law_tables import check_tol, checked_joint
+from infotheory.functional._transport_checks import check_library
 
 _FUNCTION = 1e-9  # nats of H(Y | X) below which y is a function of x
 _HOTTER = 10.0  # the largest beta of the annealing, in units of the one asked for
 _LOOSE, _SOON = 1e-6, 30  # of the stations of the annealing
 _NEAR, _NOISY = 0.001, 0.05  # shares of noise in the starts
 _ALIKE = 0.01  # the largest difference of two laws of y that may be one
+_LARGEST_BETA = 1e15  # beyond it a nat about x is below the rounding of the Lagrangian
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +112,8 @@ def information_bottleneck(
     pxy : array of shape (n, m)
         Joint law, of sum 1; zeros are allowed. Outcomes of x of probability 0 take no part.
     beta : float
-        Nats of I(X; T) that a nat of I(T; Y) is worth, above 0. Up to 1 T tells nothing.
+        Nats of I(X; T) that a nat of I(T; Y) is worth, above 0 and at most 1e15. Up to 1 T tells
+        nothing.
     n_clusters : int, optional
         Values of T at most, from 1 to n; n, which is always enough, if None.
     deterministic : bool
@@ -142,6 +145,8 @@ def information_bottleneck(
     ValueError
         If pxy is negative, not finite or does not sum to 1 within the square root of the precision
         of its dtype, or another argument is out of its rule.
+    TypeError
+        If pxy or start is no array, or tol no number.
 
     Warns
     -----
@@ -212,6 +217,11 @@ def checked_beta(beta: float) -> float:
             f"beta must be a finite number above 0, got {beta!r}. It is what a nat about y is "
             f"worth in nats about x; up to 1 nothing is worth it."
         )
+    if beta > _LARGEST_BETA:
+        raise ValueError(
+            f"beta must be at most {_LARGEST_BETA:g}, got {beta!r}: rounding hides what T has of x "
+            f"beyond it. With 1e6 T keeps all that x tells about y already."
+        )
     return float(beta)
 
 
@@ -233,6 +243,7 @@ def checked_n_clusters(n_clusters: Any, joint: np.ndarray) -> int:
 
 
 def _checked_start(start: Array, joint: np.ndarray, k: int) -> np.ndarray:
+    check_library("start", start)
     values = detached_numpy(start).astype(np.float64)
     if values.shape != (len(joint), k):
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 
 import array_api_compat
 import numpy as np
@@ -46,12 +47,15 @@ def checked_channel(channel: Array, name: str = "channel") -> Array:
             f"{totals[i]:.10g} in row {where}. Divide each row by its sum; leave out inputs that "
             f"are never used."
         )
+    check_full_precision(name, channel)
     values = as_float(channel)
     return values / array_namespace(values).sum(values, axis=-1, keepdims=True)
 
 
 def check_tol(tol: float) -> None:
     """Raise unless a tolerance is a positive number."""
+    if isinstance(tol, bool) or not isinstance(tol, Real):
+        raise TypeError(f"tol must be a number above 0, got {tol!r}. Pass nats, such as 1e-9.")
     if not tol > 0:
         raise ValueError(
             f"tol must be above 0 nats, got {tol}. Pass a small number such as 1e-9; rounding is "
@@ -59,10 +63,24 @@ def check_tol(tol: float) -> None:
         )
 
 
+def check_full_precision(name: str, values: Array) -> None:
+    """Raise for halves of floats, in which no system of equations is solved, and for no numbers."""
+    xp = array_namespace(values)
+    if xp.isdtype(values.dtype, ("bool", "integral")):
+        return
+    if not xp.isdtype(values.dtype, "real floating") or xp.finfo(values.dtype).bits < 32:
+        raise TypeError(
+            f"{name} must be real numbers of 32 bits or more, got dtype {values.dtype}. Convert "
+            f"it, for example to float64."
+        )
+
+
 def _precision(p: Array) -> float:
     """Relative rounding of the dtype that probabilities came in."""
-    dtype = detached_numpy(p).dtype
-    return float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
+    xp = array_namespace(p)
+    # Asked of the library: NumPy has no bfloat16.
+    is_real = xp.isdtype(p.dtype, "real floating")
+    return float((xp.finfo(p.dtype) if is_real else np.finfo(np.float64)).eps)
 
 
 def _checked(p: Array, name: str, axes: str) -> np.ndarray:
