@@ -16,6 +16,8 @@ BANDWIDTH = [Interval(Real, 0, None, closed="neither"), StrOptions(set(BANDWIDTH
 _FARTHEST = 1e150
 # Share of pairs of a row with itself in a sum of kernels from where little else is seen.
 _MOSTLY_ITSELF = 0.5
+# How far from 1 the mean kernel is at least where differences of rows are more than rounding.
+_LEAST_APART = 5e-7
 # Share of the largest value there is.
 _NEAR_CEILING = 0.8
 
@@ -49,7 +51,7 @@ def chosen_bandwidth(bandwidth: Any, values: np.ndarray, name: str) -> float:
 
 
 def notes_of_sums(total: float, n: int, name: str, bandwidth: float) -> list[str]:
-    """What to say where rows hardly have neighbours within a bandwidth, or all are within it."""
+    """What to say where rows hardly have neighbours within a bandwidth."""
     if n / total > _MOSTLY_ITSELF:
         return [
             f"More than half of the kernel of {name} is that of rows with themselves: with a "
@@ -57,6 +59,19 @@ def notes_of_sums(total: float, n: int, name: str, bandwidth: float) -> list[str
             f"of the bandwidth than of the law. Take a larger one, or 'median'."
         ]
     return []
+
+
+def is_blurred(total: float, n: int) -> bool:
+    """Whether the sum of the kernels of n rows is that of equal rows but for rounding."""
+    return n * n - total <= _LEAST_APART * n * n
+
+
+def blurred_note(name: str, bandwidth: float) -> str:
+    """What to say of a kernel so wide that all rows are one."""
+    return (
+        f"The kernel hardly tells the rows of {name} apart: with a bandwidth of {bandwidth:.3g} "
+        f"rounding is most of what is left of their differences. Take a smaller one, or 'median'."
+    )
 
 
 def ceiling_note(value: float, n: int) -> list[str]:

@@ -233,6 +233,29 @@ def test_conditional_information():
         CauchySchwarzMutualInformation(normalized=True).fit(x, y, condition=z)
 
 
+def test_kernels_that_see_rounding_alone_say_so_and_reject_nothing():
+    """p-values of 0 came from it, for independent rows as well."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x, y = rng.normal(size=(2, 100, 1))
+        for found in (
+            HSIC(bandwidth=1e5).fit(x, y),
+            HSIC(bandwidth=(1.0, 1e5)).fit(x, y),
+            MMD(bandwidth=1e5).fit(*two_samples(x, y)),
+        ):
+            assert found.p_value_ == 1.0
+            assert any("hardly tells the rows" in note for note in found.notes_)
+    far = CauchySchwarzDivergence(bandwidth=1e5).fit(*two_samples(x, y))
+    dependent = CauchySchwarzMutualInformation(bandwidth=1e5).fit(x, x)
+    for notes in (far.notes_, dependent.notes_):
+        assert any("hardly tells the rows" in note for note in notes)
+    # Wide, and still exact: the limit is the linear kernel.
+    x, y = pairs(n=300)
+    assert HSIC(bandwidth=300.0).fit(x, y).p_value_ == pytest.approx(
+        HSIC(bandwidth=100.0).fit(x, y).p_value_, rel=0.05
+    )
+
+
 def test_notes():
     x, _ = pairs()
     fitted = CauchySchwarzMutualInformation(bandwidth=1e-4).fit(x, x)

@@ -274,8 +274,9 @@ def test_bad_arguments_are_refused() -> None:
             gaussian_matrix_entropy(X, bandwidth=1.0, **words)
     with pytest.raises(ValueError, match="seed must be at least 0"):
         approximate_matrix_entropy(K, seed=-1)
+    several: Any = np.array([1.0, 2.0])
     with pytest.raises(TypeError, match="bandwidth must be one positive number"):
-        gaussian_matrix_entropy(X, bandwidth=np.array([1.0, 2.0]))
+        gaussian_matrix_entropy(X, bandwidth=several)
     with pytest.raises(TypeError, match=r"K must be in single or double precision.*float32"):
         approximate_matrix_entropy(K.astype(np.float16))
     for bandwidth in (0, -1.0, math.nan, math.inf):

@@ -10,7 +10,13 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from infotheory._base import DivergenceEstimator
-from infotheory._kernel_samples import BANDWIDTH, chosen_bandwidth, notes_of_sums
+from infotheory._kernel_samples import (
+    BANDWIDTH,
+    blurred_note,
+    chosen_bandwidth,
+    is_blurred,
+    notes_of_sums,
+)
 from infotheory.functional._gram import gram_log_row_sums
 from infotheory.functional._gram_jackknife import TwoSampleSums, jackknife_of, two_sample_sums
 from infotheory.functional._gram_orders import part_sums, pooled_row_sums
@@ -59,6 +65,10 @@ class _KernelTwoSamples(DivergenceEstimator):
         notes = []
         for name, own in zip(self.classes_, self._row_sums[:2], strict=True):
             notes += notes_of_sums(float(np.sum(own)), len(own), f"sample {name}", self.bandwidth_)
+        whole = sum(float(np.sum(part)) for part in self._row_sums)
+        self._is_blurred = is_blurred(whole, len(x))
+        if self._is_blurred and np.any(np.ptp(x.values, axis=0) > 0):
+            notes.append(blurred_note("both samples", self.bandwidth_))
         return notes
 
     def _statistic(self, sums: TwoSampleSums) -> Any:
@@ -217,7 +227,8 @@ class MMD(_KernelTwoSamples):
     p_value_ : float
         Of the hypothesis P = Q, by a gamma law with the exact mean and variance that the biased
         statistic has over all permutations of the labels. Fast and approximate;
-        :func:`permutation_test` is exact.
+        :func:`permutation_test` is exact. 1 where the kernel is so wide that rounding is what is
+        left, which a note says.
     bandwidth_ : float
         What `bandwidth` came to.
     classes_ : ndarray of shape (2,)
@@ -286,7 +297,7 @@ class MMD(_KernelTwoSamples):
         sums = two_sample_sums(*self._row_sums)[0]
         self.divergence_ = self._value()
         self.p_value_ = 1.0
-        if sums.n + sums.m > 3:
+        if sums.n + sums.m > 3 and not self._is_blurred:
             own_p, own_q, across_p, across_q = self._row_sums
             rows = np.concatenate([own_p + across_p, own_q + across_q])
             moments = permutation_moments(

@@ -11,7 +11,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from infotheory._base import MutualInformationEstimator
-from infotheory._kernel_samples import BANDWIDTH, ceiling_note, chosen_bandwidth, notes_of_sums
+from infotheory._kernel_samples import (
+    BANDWIDTH,
+    blurred_note,
+    ceiling_note,
+    chosen_bandwidth,
+    is_blurred,
+    notes_of_sums,
+)
 from infotheory._validation import Variable, pairing_notes
 from infotheory.functional import (
     conditional_cauchy_schwarz_mutual_information,
@@ -85,8 +92,15 @@ class _KernelPairs(MutualInformationEstimator):
         self._sums: PairSums = sums
         self._found: tuple[float, float] | None = None
         notes = []
-        for name, rows, width in zip("Xy", (sums.x, sums.y), self.bandwidth_, strict=True):
-            notes += notes_of_sums(float(np.sum(rows)), len(rows), name, width)
+        self._is_blurred = False
+        tables = zip("Xy", self._tables, (sums.x, sums.y), self.bandwidth_, strict=True)
+        for name, table, rows, width in tables:
+            total = float(np.sum(rows))
+            notes += notes_of_sums(total, len(rows), name, width)
+            if is_blurred(total, len(rows)):
+                self._is_blurred = True
+                if np.any(np.ptp(table, axis=0) > 0):
+                    notes.append(blurred_note(name, width))
         return notes
 
     def _statistic(self, sums: PairedSums) -> Any:
@@ -310,7 +324,8 @@ class HSIC(_KernelPairs):
     p_value_ : float
         Of independence, by a gamma law with the exact mean and variance that the biased criterion
         has over all permutations of the rows of y. Fast and approximate;
-        :func:`permutation_test` is exact.
+        :func:`permutation_test` is exact. 1 where kernels are so wide that rounding is what is
+        left, which a note says.
     bandwidth_ : tuple of two floats
         Of X and of y.
     unit_ : str
@@ -391,7 +406,7 @@ class HSIC(_KernelPairs):
         notes.append("The value is a distance of kernel embeddings and has no unit; not nats.")
         self.mutual_information_ = self._value()
         self.p_value_ = 1.0
-        if n > 3:
+        if n > 3 and not self._is_blurred:
             s = self._sums
             moments = permutation_moments(
                 centred_gram_moments(s.x, float(np.sum(s.square_x))),
