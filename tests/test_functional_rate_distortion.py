@@ -186,6 +186,68 @@ def test_limits_of_epsilon():
     assert tight.distortion == pytest.approx(a @ cost.min(1), abs=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("epsilon", [10.0, 1e3, 1e8, 1e16, 1e30, 1e300])
+def test_where_nothing_is_worth_sending_the_best_single_symbol_is_sent(epsilon, dtype):
+    cost, a = problem(0)
+    found = rate_distortion(cost.astype(dtype), a.astype(dtype), epsilon=epsilon)
+    least, digits = (a @ cost).min(), 10 * float(np.finfo(dtype).eps)
+    assert found.value.dtype == dtype
+    assert found.distortion == pytest.approx(least, rel=digits)
+    assert found.value == pytest.approx(least, rel=digits)
+    assert found.rate == pytest.approx(0, abs=digits)
+    assert found.duality_gap == 0
+    assert found.converged
+
+
+@pytest.mark.parametrize("epsilon", [10.0, 1e3, 1e5, 1e7, 1e12, 1e16])
+def test_ties_at_large_epsilons(epsilon):
+    """With equal mean costs q is uniform by symmetry: D = 2 / (2 + exp(1 / epsilon))."""
+    found = rate_distortion(1 - np.eye(3), epsilon=epsilon, tol=1e-9)
+    # Of the second order in 1 / epsilon, so that a bound of 1e-9 on the value is not more on this.
+    value = -epsilon * np.log1p(2 / 3 * np.expm1(-1 / epsilon))
+    assert found.value == pytest.approx(value, abs=1.1e-9)
+    assert found.value - found.duality_gap <= value + 1e-15
+    assert found.distortion == pytest.approx(2 / (2 + np.exp(1 / epsilon)), abs=0.3 / epsilon)
+    costs = np.random.default_rng(0).random((40, 30))
+    level = rate_distortion(costs - costs.mean(0), epsilon=epsilon)
+    assert level.converged
+    assert abs(float(level.value)) <= 0.5 / epsilon + 1e-15
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("epsilon", [1e-4, 1e-20, 1e-300])
+def test_each_symbol_goes_to_the_nearest_where_nats_are_free(epsilon, dtype):
+    cost, a = problem(0)
+    found = rate_distortion(cost.astype(dtype), a.astype(dtype), epsilon=epsilon)
+    law = np.bincount(cost.argmin(1), a, minlength=9)
+    rate = -np.sum(law[law > 0] * np.log(law[law > 0]))
+    assert found.distortion == pytest.approx(a @ cost.min(1), rel=1e-6)
+    assert found.rate == pytest.approx(rate, rel=1e-6)
+    assert found.value == pytest.approx(a @ cost.min(1) + epsilon * rate, rel=1e-6)
+    np.testing.assert_allclose(found.law, law, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_units_of_the_cost_do_not_count(scale):
+    cost, a = problem(0)
+    for epsilon in (0.1, 100.0):
+        found = rate_distortion(cost, a, epsilon=epsilon)
+        scaled = rate_distortion(scale * cost, a, epsilon=scale * epsilon)
+        np.testing.assert_allclose(scaled.law, found.law, atol=1e-9)
+        assert scaled.value / scale == pytest.approx(float(found.value), rel=1e-9)
+
+
+def test_a_batch_of_problems_some_of_which_send_nothing():
+    few, many = problem(0)[0] / 100, problem(1)[0]
+    found = rate_distortion(np.stack([few, many]), epsilon=0.3, tol=1e-9)
+    for k, cost in enumerate((few, many)):
+        alone = rate_distortion(cost, epsilon=0.3, tol=1e-9)
+        np.testing.assert_allclose(found.plan[k], alone.plan, atol=1e-6)
+    assert found.rate[0] == pytest.approx(0, abs=1e-15)
+    assert found.rate[1] > 0.1
+
+
 @pytest.mark.parametrize("shape", [(12, 9), (9, 12)])
 def test_symbols_without_weight_do_not_count(shape):
     cost, a = problem(1, *shape)

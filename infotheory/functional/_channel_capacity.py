@@ -13,6 +13,7 @@ from array_api_compat import device
 
 from infotheory._xp import array_namespace, detached_numpy, xlogy
 from infotheory._xp._namespace import Array
+from infotheory.functional._graph_cache import cached_on_graph
 from infotheory.functional._law_tables import checked_channel
 from infotheory.functional._sinkhorn_implicit import off_graph
 from infotheory.functional._transport_checks import check_count, check_library, check_positive
@@ -72,7 +73,7 @@ class ChannelCapacity:
         """Law of the output, (..., m)."""
         return (self.input_law[..., None, :] @ off_graph(self.channel))[..., 0, :]
 
-    @cached_property
+    @cached_on_graph
     def capacity(self) -> Array:
         """Mutual information of input and output under `input_law`, nats (...).
 
@@ -85,7 +86,7 @@ class ChannelCapacity:
         terms = xp.sum(law * xlogy(self.channel, self.channel), axis=(-2, -1))
         return terms - xp.sum(xlogy(output, output), axis=-1)
 
-    @cached_property
+    @cached_on_graph
     def mean_cost(self) -> Array:
         """Mean cost of the input, (...); 0 without a cost."""
         xp = array_namespace(self.input_law)

@@ -12,6 +12,7 @@ from array_api_compat import device
 
 from infotheory._xp import array_namespace, as_float, detached_numpy
 from infotheory._xp._namespace import Array
+from infotheory.functional._graph_cache import cached_on_graph
 from infotheory.functional._law_tables import check_full_precision
 from infotheory.functional._transport_checks import check_library
 
@@ -55,14 +56,14 @@ class GaussianInformationBottleneck:
     correlations: Array
     beta: float
 
-    @cached_property
+    @cached_on_graph
     def critical_betas(self) -> Array:
         """Beta from which each direction takes part, (..., k), growing; inf without correlation."""
         xp = array_namespace(self.correlations)
         some = self.correlations > 0
         return xp.where(some, 1 / xp.where(some, self.correlations, 1.0) ** 2, xp.inf)
 
-    @cached_property
+    @cached_on_graph
     def information_x(self) -> Array:
         """I(X; T), nats (...)."""
         xp = array_namespace(self.correlations)
@@ -71,7 +72,7 @@ class GaussianInformationBottleneck:
         terms = math.log(self.beta - 1) + xp.log(odds) if self.beta > 1 else xp.zeros_like(odds)
         return 0.5 * xp.sum(xp.where(active, terms, 0.0), axis=-1)
 
-    @cached_property
+    @cached_on_graph
     def information_y(self) -> Array:
         """I(T; Y), nats (...)."""
         xp = array_namespace(self.correlations)
@@ -79,13 +80,13 @@ class GaussianInformationBottleneck:
         lost = xp.where(self._active, xp.log(self.beta * square), 0.0)
         return self.information_x - 0.5 * xp.sum(lost, axis=-1)
 
-    @cached_property
+    @cached_on_graph
     def information(self) -> Array:
         """I(X; Y), nats (...), which `information_y` approaches as beta grows."""
         xp = array_namespace(self.correlations)
         return -0.5 * xp.sum(xp.log1p(-(self.correlations**2)), axis=-1)
 
-    @cached_property
+    @cached_on_graph
     def lagrangian(self) -> Array:
         """I(X; T) - beta I(T; Y), (...)."""
         return self.information_x - self.beta * self.information_y

@@ -8,6 +8,7 @@ from typing import Any
 
 from infotheory._xp import array_namespace, safe_log
 from infotheory._xp._namespace import Array
+from infotheory.functional._graph_cache import cached_on_graph
 from infotheory.functional._point_kernels import kernel_of
 from infotheory.functional._point_rows import PointPlan
 from infotheory.functional._sinkhorn_implicit import off_graph
@@ -92,7 +93,7 @@ class EntropicPointPlan(PointPlan):
         """Over the weights of the rows."""
         return self._kernel(*self._dual).times(self._weights[1])
 
-    @cached_property
+    @cached_on_graph
     def value(self) -> Array:
         """The dual value: at most the least regularised cost, and within `duality_gap`.
 

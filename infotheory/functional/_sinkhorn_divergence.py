@@ -9,11 +9,13 @@ from typing import Any
 
 from infotheory._xp import array_namespace, safe_log
 from infotheory._xp._namespace import Array, as_float
+from infotheory.functional._graph_cache import cached_on_graph
 from infotheory.functional._sinkhorn import sinkhorn
 from infotheory.functional._sinkhorn_implicit import off_graph
 from infotheory.functional._sinkhorn_kernels import soft_minimum
 from infotheory.functional._sinkhorn_plan import EntropicPlan
 from infotheory.functional._sinkhorn_precision import in_double
+from infotheory.functional._transport_checks import check_untransformed
 from infotheory.functional._transport_costs import namespace_of_points, transport_cost
 
 _MOST_SWEEPS = 100  # of a plan of a law to itself; some twenty are enough
@@ -48,7 +50,7 @@ class DebiasedTransport:
     of_x: EntropicPlan
     of_y: EntropicPlan
 
-    @cached_property
+    @cached_on_graph
     def value(self) -> Array:
         """Dual value between the laws less half of those of each with itself, (...).
 
@@ -205,6 +207,7 @@ def debiased_transport(
     [2. 0.]
     """
     namespace_of_points(X, Y)
+    check_untransformed(X=X, Y=Y)
     given = as_float(X).dtype
     if not callable(cost):
         # Differences of the three values are small beside each; a callable knows its own dtype.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from array_api_compat import device
+from array_api_compat import device, is_torch_array
 
 from infotheory._xp import array_namespace, logsumexp, safe_log
 from infotheory._xp._namespace import Array
@@ -13,6 +13,17 @@ from infotheory._xp._namespace import Array
 def off_graph(x: Array) -> Array:
     """The numbers of an array, without its gradient."""
     return x.detach() if hasattr(x, "detach") else x
+
+
+def is_on_graph(x: Array) -> bool:
+    """Whether an array is to carry a gradient on, backward or forward."""
+    if getattr(x, "requires_grad", False):
+        return True
+    if not is_torch_array(x):
+        return False
+    from torch.autograd.forward_ad import unpack_dual
+
+    return unpack_dual(x).tangent is not None
 
 
 def once_differentiable(*parts: Array) -> tuple[Array, ...]:

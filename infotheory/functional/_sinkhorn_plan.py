@@ -8,8 +8,10 @@ from typing import Any
 
 from infotheory._xp import array_namespace, safe_log
 from infotheory._xp._namespace import Array
+from infotheory.functional._graph_cache import cached_on_graph
 from infotheory.functional._sinkhorn_implicit import (
     implicit_potentials,
+    is_on_graph,
     off_graph,
     once_differentiable,
 )
@@ -99,16 +101,16 @@ class EntropicPlan:
         """The potentials as numbers, off the graph of any gradient, in the gauge of the solver."""
         return self._from_offsets(*self.dual)
 
-    @cached_property
+    @cached_on_graph
     def _potentials(self) -> tuple[Array, Array]:
         """On the graph, and less the offsets."""
         parts = self.cost_matrix, self.a, self.b
-        if not any(getattr(part, "requires_grad", False) for part in parts):
+        if not any(map(is_on_graph, parts)):
             return self.dual
         cost, a, b = once_differentiable(*parts)
         return implicit_potentials(cost, a, b, self.epsilon, self.dual)
 
-    @cached_property
+    @cached_on_graph
     def potentials(self) -> tuple[Array, Array]:
         r"""f and g in units of the cost, with <a, f> = <b, g>.
 
@@ -122,18 +124,18 @@ class EntropicPlan:
         half = excess[..., None] / 2
         return self._as_given(f - half), self._as_given(g + half)
 
-    @cached_property
+    @cached_on_graph
     def _log_density(self) -> Array:
         """ln P_ij / (a_i b_j)."""
         f, g = self._potentials
         return (f[..., :, None] + g[..., None, :] - self.cost_matrix) / self.epsilon
 
-    @cached_property
+    @cached_on_graph
     def _plan(self) -> Array:
         xp = array_namespace(self.a)
         return self.a[..., :, None] * xp.exp(self._log_density) * self.b[..., None, :]
 
-    @cached_property
+    @cached_on_graph
     def plan(self) -> Array:
         """The plan, (..., n, m); its marginals are off by ``marginal_error``."""
         return self._as_given(self._plan)
@@ -145,7 +147,7 @@ class EntropicPlan:
         sides = (off_graph(self.a), -1), (off_graph(self.b), -2)
         return sum(xp.sum(xp.abs(xp.sum(plan, axis=at) - w), axis=-1) for w, at in sides)
 
-    @cached_property
+    @cached_on_graph
     def cost(self) -> Array:
         """<C, P>, (...)."""
         xp, plan = array_namespace(self.a), self._plan
@@ -157,7 +159,7 @@ class EntropicPlan:
                 cost = cost + xp.sum(offset * w, axis=-1)
         return self._as_given(cost)
 
-    @cached_property
+    @cached_on_graph
     def value(self) -> Array:
         """The dual value, (...): at most the least regularised cost, and within `duality_gap`.
 
@@ -167,7 +169,7 @@ class EntropicPlan:
         """
         return self._as_given(self.full_value)
 
-    @cached_property
+    @cached_on_graph
     def full_value(self) -> Array:
         """`value` in the precision of the solver."""
         parts = self.cost_matrix, self.a, self.b
@@ -225,7 +227,7 @@ class EntropicPlan:
         """Regularised cost of :attr:`rounded_plan`, (...): at least the least one."""
         return off_graph(self.value) + self.duality_gap
 
-    @cached_property
+    @cached_on_graph
     def mutual_information(self) -> Array:
         """KL of the plan to the product of its marginals, nats (...)."""
         xp, plan = array_namespace(self.a), self._plan

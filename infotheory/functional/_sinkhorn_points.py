@@ -18,7 +18,12 @@ from infotheory.functional._sinkhorn import unconverged
 from infotheory.functional._sinkhorn_ascent import Counts
 from infotheory.functional._sinkhorn_implicit import off_graph
 from infotheory.functional._sinkhorn_precision import largest
-from infotheory.functional._transport_checks import check_count, check_positive, checked_weights
+from infotheory.functional._transport_checks import (
+    check_count,
+    check_positive,
+    check_untransformed,
+    checked_weights,
+)
 from infotheory.functional._transport_costs import COSTS, namespace_of_points
 
 
@@ -143,6 +148,7 @@ def checked_point_costs(
 def checked_points(X: Array, Y: Array) -> tuple[Array, Array]:
     """Two finite samples of floats, each of shape (points, columns), in one dtype."""
     xp = namespace_of_points(X, Y)
+    check_untransformed(X=X, Y=Y)
     X, Y = as_float(X), as_float(Y)
     dtype = xp.result_type(X.dtype, Y.dtype)
     X, Y = xp.astype(X, dtype), xp.astype(Y, dtype)

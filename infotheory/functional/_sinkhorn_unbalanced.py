@@ -13,6 +13,7 @@ import numpy as np
 
 from infotheory._xp import array_namespace, detached_numpy, safe_log
 from infotheory._xp._namespace import Array
+from infotheory.functional._graph_cache import cached_on_graph
 from infotheory.functional._sinkhorn import solved
 from infotheory.functional._sinkhorn_ascent import Counts, Problem
 from infotheory.functional._sinkhorn_implicit import off_graph, once_differentiable
@@ -109,7 +110,7 @@ class UnbalancedPlan:
         cost = off_graph(self.cost_matrix)
         return array_namespace(self.a).sum(cost * self.plan, axis=(-2, -1))
 
-    @cached_property
+    @cached_on_graph
     def value(self) -> Array:
         """The dual value, (...): at most the least of the problem, and within `duality_gap`.
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from infotheory._xp import array_namespace
 from infotheory._xp._namespace import Array
+from infotheory.functional._graph_cache import cached_on_graph
 from infotheory.functional._point_costs import Cost, Group
 from infotheory.functional._point_kernels import soft_transform
 from infotheory.functional._point_plan import EntropicPointPlan
@@ -107,7 +108,7 @@ class UnbalancedPointPlan(PointPlan):
         """Sum of the plan."""
         return self.costs.outside(array_namespace(self._dual[0]).sum(self._marginals[0]))
 
-    @cached_property
+    @cached_on_graph
     def value(self) -> Array:
         """The dual value: at most the least of the problem, and within `duality_gap`.
 

@@ -7,7 +7,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from array_api_compat import device
+from array_api_compat import device, is_torch_array
 
 from infotheory._xp import array_namespace
 from infotheory._xp._namespace import Array
@@ -20,6 +20,7 @@ _WEIGHT_TOLERANCE = 1e-6
 def checked_cost(cost: Array) -> Array:
     """Finite costs of floats, of two axes or more."""
     xp = check_library("cost", cost)
+    check_untransformed(cost=cost)
     if xp.isdtype(cost.dtype, "complex floating"):
         raise ValueError(f"cost must be real, got {cost.dtype}. Take its real part or its size.")
     if not xp.isdtype(cost.dtype, ("real floating", "integral", "bool")):
@@ -57,6 +58,28 @@ def check_positive(**values: float) -> None:
             raise ValueError(f"{name} must be positive and finite, got {value!r}.")
 
 
+def check_untransformed(**arrays: Array) -> None:
+    """Raise inside of a transform of torch.func, where a solver cannot look at numbers."""
+    for name, x in arrays.items():
+        if is_transformed(x):
+            raise TypeError(
+                f"{name} must be a tensor outside of transforms of torch.func (grad, vmap, jacrev "
+                f"and others), since a solver looks at its numbers. For gradients call the "
+                f"function on a tensor that requires one and then torch.autograd.grad; for many "
+                f"problems give arrays of costs leading axes, or solve one after the other."
+            )
+
+
+def is_transformed(x: Array) -> bool:
+    """Whether an array stands for others inside of a transform of torch.func."""
+    if not is_torch_array(x):
+        return False
+    import torch
+
+    # There is no public way to ask.
+    return torch._C._functorch.is_functorch_wrapped_tensor(x)
+
+
 def check_library(name: str, *arrays: Array) -> Any:
     """The library of arrays, the first of which has that name."""
     if any(isinstance(x, np.ma.MaskedArray) for x in arrays):
@@ -92,6 +115,7 @@ def checked_weights(
     if w is None:
         return xp.full(shape, 1 / shape[-1], dtype=like.dtype, device=device(like))
     check_library(name, w, like)
+    check_untransformed(**{name: w})
     if not hasattr(w, "dtype"):
         raise TypeError(f"{name} must be an array, one entry for each {each}, got {w!r}.")
     if xp.isdtype(w.dtype, "complex floating"):

@@ -10,6 +10,7 @@ import numpy as np
 from infotheory._xp import array_namespace
 from infotheory._xp._namespace import Array, as_float
 from infotheory.functional._sinkhorn_precision import in_double
+from infotheory.functional._transport_checks import check_library, is_transformed
 
 # Errors of a float within which the squared distance of two points, by their squared norms, is 0.
 _ROUNDED = 8.0
@@ -26,7 +27,7 @@ def transport_cost(
     X, Y : arrays of shape (..., n, d), (..., m, d)
     cost : {"half-sqeuclidean", "sqeuclidean", "euclidean", "cosine"} or callable
         Half the squared distance, the squared distance, the distance, or 1 less the cosine of the
-        angle. A callable takes X and Y and returns the costs of all pairs.
+        angle. A callable takes X and Y and returns the costs of all pairs, finite and of any sign.
 
     Returns
     -------
@@ -36,10 +37,10 @@ def transport_cost(
     Raises
     ------
     ValueError
-        If the cost is none of these names, a callable returns another shape or no array, or X
-        and Y differ in their columns under a cost with a name.
+        If the cost is none of these names, a callable returns another shape, no array or what is
+        not finite, or X and Y differ in their columns under a cost with a name.
     TypeError
-        If X and Y are not arrays of one library.
+        If X and Y are not arrays of one library, or a callable returns what are not numbers.
 
     Notes
     -----
@@ -59,20 +60,7 @@ def transport_cost(
     xp = namespace_of_points(X, Y)
     shape = (*X.shape[:-1], Y.shape[-2])
     if callable(cost):
-        found = cost(X, Y)
-        if not hasattr(found, "shape"):
-            raise ValueError(
-                f"cost must return an array of shape {shape}, got {type(found).__name__}. Return "
-                f"what the library of X and Y computes from X[:, None, :] and Y[None, :, :]."
-            )
-        if tuple(found.shape) != tuple(shape):
-            raise ValueError(
-                f"cost must return all pairs, shape {shape}, got {tuple(found.shape)}. Compare "
-                f"X[:, None, :] with Y[None, :, :]."
-            )
-        if array_namespace(found).isdtype(found.dtype, "complex floating"):
-            raise ValueError(f"cost must return real numbers, got {found.dtype}.")
-        return as_float(found)
+        return _checked(cost(X, Y), tuple(shape), X)
     check_columns(X, Y)
     X, Y = as_float(X), as_float(Y)
     dtype = xp.result_type(X.dtype, Y.dtype)
@@ -94,6 +82,32 @@ def transport_cost(
     # The root of what rounding leaves between equal points would not be small.
     apart = square > _ROUNDED * float(xp.finfo(square.dtype).eps) * norms
     return xp.astype(xp.where(apart, xp.sqrt(xp.where(apart, square, 1.0)), 0.0), dtype)
+
+
+def _checked(found: Any, shape: tuple[int, ...], points: Array) -> Array:
+    """What a callable returned, as costs of all pairs."""
+    if not hasattr(found, "shape"):
+        raise ValueError(
+            f"cost must return an array of shape {shape}, got {type(found).__name__}. Return "
+            f"what the library of X and Y computes from X[:, None, :] and Y[None, :, :]."
+        )
+    if tuple(found.shape) != shape:
+        raise ValueError(
+            f"cost must return all pairs, shape {shape}, got {tuple(found.shape)}. Compare "
+            f"X[:, None, :] with Y[None, :, :]."
+        )
+    xp = check_library("cost", found, points)
+    if xp.isdtype(found.dtype, "complex floating"):
+        raise ValueError(f"cost must return real numbers, got {found.dtype}.")
+    if not xp.isdtype(found.dtype, ("real floating", "integral", "bool")):
+        raise TypeError(f"cost must return numbers, got {found.dtype}. Convert them to floats.")
+    found = as_float(found)
+    if not (is_transformed(found) or bool(xp.all(xp.isfinite(found)))):
+        raise ValueError(
+            "cost must be finite, and the callable returned missing or infinite values. Replace "
+            "what is missing, and forbidden pairs by a large cost."
+        )
+    return found
 
 
 def namespace_of_points(X: Array, Y: Array) -> Any:
