@@ -32,8 +32,12 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         from infotheory._training import Plan, local_seed, train
 
         rng = local_random_state(self.random_state)
-        spread = X.std(axis=0)
-        self._centre, self._scale = X.mean(axis=0), np.where(spread > 0, spread, 1.0)
+        # In units of the largest entry, whose squares neither overflow nor vanish.
+        largest = np.abs(X).max(axis=0)
+        self._unit = np.where(largest > 0, largest, 1.0)
+        in_units = X / self._unit
+        spread = in_units.std(axis=0)
+        self._centre, self._scale = in_units.mean(axis=0), np.where(spread > 0, spread, 1.0)
         d = X.shape[1]
         with local_seed(int(rng.randint(2**31 - 1))):
             network = torch.nn.Sequential(
@@ -80,4 +84,4 @@ class Autoencoder(TransformerMixin, BaseEstimator):
     def _scaled(self, X: np.ndarray) -> Any:
         import torch
 
-        return torch.from_numpy((X - self._centre) / self._scale).float()
+        return torch.from_numpy((X / self._unit - self._centre) / self._scale).float()

@@ -272,9 +272,23 @@ def test_a_transformer_on_single_columns():
     assert fitted.mutual_information_ == pytest.approx(-0.5 * math.log(1 - 0.81), abs=0.15)
 
 
-@pytest.mark.parametrize("unit", [1e-200, 1e155, 1e300])
+@pytest.mark.parametrize("unit", [1e-200, 1e155, 1e300, 3e307])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_variance_out_of_the_range_of_floats_is_refused(unit):
     x = np.random.default_rng(0).normal(size=(40, 3))
     with pytest.raises(ValueError, match=r"X must have deviations .* got values up to"):
         CompressedMutualInformation(KSG(), n_components=2).fit(unit * x, x[:, :1])
+
+
+def test_units_of_columns_do_not_count_for_an_autoencoder(monkeypatch):
+    """Columns whose squares overflow or vanish take part like all others."""
+    pytest.importorskip("torch")
+    monkeypatch.setattr("infotheory._autoencoder._STEPS", 5)
+    rows = np.random.default_rng(0).normal(size=(60, 4))
+    words = {"compressor": ("autoencoder", None), "n_components": 2, "random_state": 0}
+    told = [
+        CompressedMutualInformation(KSG(), **words).fit(rows * units, rows[:, 0])
+        for units in (np.ones(4), np.array([2.0**600, 1.0, 2.0**-600, 2.0**1020]))
+    ]
+    assert told[1].mutual_information_ == told[0].mutual_information_
+    assert told[1].retained_ == told[0].retained_

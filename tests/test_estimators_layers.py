@@ -215,7 +215,9 @@ def test_noise_of_each_kind():
             NoisyMutualInformation(noise=wrong).fit(X, X)
     with pytest.raises(ValueError, match="for its squares to be numbers"):
         NoisyMutualInformation(noise=1e-200).fit(X, X)
-    for wrong in (0.0, [1.0, 2.0, 3.0], math.nan):
+    with pytest.raises(ValueError, match=r"noise must be at most 1e\+150 .* got 1e\+200"):
+        NoisyMutualInformation(noise=1e200).fit(X, X)
+    for wrong in (0.0, [1.0, 2.0, 3.0], math.nan, "loud"):
         with pytest.raises(ValueError, match="noise must be a positive standard deviation"):
             NoisyMutualInformation(noise=lambda T, wrong=wrong: wrong).fit(X, X)
 
@@ -320,3 +322,9 @@ def test_what_the_pages_say_of_few_rows(d, a, low, high):
         errors.append(fitted.mutual_information_ / truth - 1)
         assert fitted.saturated_ == (high <= -0.03)
     assert low < np.mean(errors) < high, errors
+
+
+def test_edges_that_are_no_numbers():
+    X = np.linspace(0, 1, 20)[:, None]
+    with pytest.raises(ValueError, match=r"binning must be .* increasing edges, got \['a', 'b'\]"):
+        BinnedMutualInformation(binning=["a", "b"]).fit(X, np.arange(20) % 2)

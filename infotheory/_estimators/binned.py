@@ -196,7 +196,10 @@ class BinnedMutualInformation(MutualInformationEstimator):
         if isinstance(self.binning, str):
             rule = {"adaptive": entropy_binning_edges, "uniform": uniform_binning_edges}
             return rule[self.binning](values, self.n_bins)
-        edges = np.asarray(self.binning, dtype=float)
+        try:
+            edges = np.asarray(self.binning, dtype=float)
+        except (TypeError, ValueError):
+            edges = np.empty(0)
         if edges.ndim != 1 or not len(edges) or not np.all(np.diff(edges) > 0):
             raise ValueError(
                 f"binning must be adaptive, uniform or increasing edges, got {self.binning!r}. "

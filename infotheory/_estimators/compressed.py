@@ -270,6 +270,8 @@ def _side(variable: Variable, model: Any) -> _Side:
     if model is None:
         return _Side(variable)
     values = variable.labelled(False).values
+    if isinstance(model, PCA):
+        _check_squares(values, variable.name, model)
     rows = np.asarray(model.fit(values).transform(values))
     if rows.ndim != 2 or len(rows) != len(values) or not np.all(np.isfinite(rows)):
         raise ValueError(
@@ -282,19 +284,23 @@ def _side(variable: Variable, model: Any) -> _Side:
         share = float(np.sum(model.explained_variance_ratio_))
     elif hasattr(model, "loss_"):
         share = 1 - float(model.loss_)
-    if (
-        hasattr(model, "explained_variance_ratio_")
-        and not share > 0
-        and np.any(values != values[0])
-    ):
-        raise ValueError(
-            f"{variable.name} must have deviations whose squares are within the range of floats, "
-            f"about 1e-150 to 1e150, to be compressed by {model!r}, got values up to "
-            f"{np.abs(values).max():.3g}. Give it in other units."
-        )
+    if hasattr(model, "explained_variance_ratio_") and not share > 0:
+        _check_squares(values, variable.name, model)
     kept = "" if math.isnan(share) else f" ({share:.1%} of the variance kept)"
     words = f"{variable.name} from {variable.dim} to {rows.shape[1]} columns{kept}"
     return _Side(describe(rows, variable.name, discrete=False), model, share, words)
+
+
+def _check_squares(values: np.ndarray, name: str, model: Any) -> None:
+    """Raise where the variance of the rows is out of the range of floats."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        variance = values.var(axis=0).sum()
+    if np.any(values != values[0]) and not 0 < variance < math.inf:
+        raise ValueError(
+            f"{name} must have deviations whose squares are within the range of floats, about "
+            f"1e-150 to 1e150, to be compressed by {model!r}, got values up to "
+            f"{np.abs(values).max():.3g}. Give it in other units."
+        )
 
 
 def _plain(variable: Variable) -> np.ndarray:

@@ -23,6 +23,7 @@ from infotheory.functional import (
 # the truth from there on, for normal layers of five and of ten units.
 _SATURATED = 0.7
 _LEAST = 1e-100
+_MOST = 1e150
 
 
 class NoisyMutualInformation(MutualInformationEstimator):
@@ -212,12 +213,20 @@ class NoisyMutualInformation(MutualInformationEstimator):
             noise = np.sqrt(adaptive_noise_variance(values))
         else:
             noise = float(self.noise)
-        each: Any = np.asarray(noise, dtype=float)
+        try:
+            each: Any = np.asarray(noise, dtype=float)
+        except (TypeError, ValueError):
+            each = np.array(np.nan)
         d = values.shape[1]
         if each.shape not in ((), (1,), (d,)) or not np.all((each > 0) & np.isfinite(each)):
             raise ValueError(
                 f"noise must be a positive standard deviation, or one for each of {d} columns, got "
                 f"{noise!r}. Return such numbers from the callable."
+            )
+        if np.max(each) > _MOST:
+            raise ValueError(
+                f"noise must be at most {_MOST:g} for its squares to be numbers, got "
+                f"{np.max(each):g}. Give X and noise in other units."
             )
         if not np.all(each > _LEAST * np.ptp(values, axis=0).max()) or not np.all(each**2 > 0):
             raise ValueError(
