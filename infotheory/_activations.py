@@ -122,7 +122,7 @@ def collect(
     in a pass has each call as a layer of its own: ``name``, ``name#2``, ...
     """
     parts: dict[str, list[np.ndarray]] = {}
-    seen, batch_outputs = [], {}
+    seen, batch_outputs, n_rows = [], {}, 0
 
     def hook_of(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(part: nn.Module, arguments: Any, output: Any) -> None:
@@ -136,8 +136,11 @@ def collect(
             x = as_input(batch[0] if isinstance(batch, tuple) else batch, module)
             _run(module, x)
             seen.append(batch)
+            n_rows += len(x)
             for name, rows in _in_rows(batch_outputs, len(x)).items():
                 parts.setdefault(name, []).append(rows)
+    if not n_rows:
+        raise ValueError("X must have at least one row for the module, got none. Pass more rows.")
     missing = [] if is_default else [name for name in layers if name not in parts]
     if missing or not parts:
         which = f"{missing[0]!r} is not" if missing else "none is"
@@ -156,14 +159,30 @@ def collect(
 
 
 def _kept(output: Any, pick: Pick | None, name: str) -> np.ndarray:
-    chosen = output if pick is None else pick(output)
+    chosen = output if pick is None else _picked(output, pick, name)
     if not isinstance(chosen, Tensor):
         raise ValueError(
             f"layer {name!r} must return a tensor, got {type(chosen).__name__}. Name other layers, "
             f"or say which part it is: layers={{{name!r}: lambda output: output[0]}}."
         )
+    if chosen.is_complex():
+        raise ValueError(
+            f"layer {name!r} must return real numbers, got {chosen.dtype}. Name other layers, or "
+            f"take both parts: layers={{{name!r}: torch.view_as_real}}."
+        )
     # A copy: the next layer may work in place.
     return np.array(detached_numpy(chosen))
+
+
+def _picked(output: Any, pick: Pick, name: str) -> Any:
+    try:
+        return pick(output)
+    except Exception as error:
+        raise ValueError(
+            f"layers must map {name!r} to a function of its output, a {type(output).__name__}, and "
+            f"that failed: {type(error).__name__}: {error}. Pass for instance lambda output: "
+            f"output[0]."
+        ) from error
 
 
 def _in_rows(outputs: Mapping[str, list[np.ndarray]], n: int) -> dict[str, np.ndarray]:

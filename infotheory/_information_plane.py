@@ -74,7 +74,7 @@ class InformationPlane:
     Parameters
     ----------
     module : torch.nn.Module
-        It is run as it stands at each :meth:`record`.
+        It is run as it stands at each :meth:`record`, whatever its parts were before.
     layers : str, sequence of str or dict of str to callable, optional
         Names as in ``module.named_modules()``, and "output" for what the module returns. None
         takes the activation functions that are modules, such as ``nn.ReLU``, and the output; all
@@ -214,7 +214,7 @@ class InformationPlane:
         """
         if epoch is None:
             epoch = 1 + self.points_[-1].epoch if self.points_ else 0
-        if not isinstance(epoch, Real) or not math.isfinite(epoch):
+        if isinstance(epoch, bool) or not isinstance(epoch, Real) or not math.isfinite(epoch):
             raise ValueError(f"epoch must be a finite number, got {epoch!r}. Leave it None.")
         loaded = _is_loader(X)
         if loaded and y is not None:
@@ -272,13 +272,14 @@ class InformationPlane:
         self, X: Any, *, with_labels: bool = False
     ) -> tuple[dict[str, np.ndarray], np.ndarray | None, np.ndarray | None]:
         """Activations, and the rows of X and y where these come from a loader."""
-        from infotheory._activations import collect
+        from infotheory._activations import collect, resolved_layers
 
         loaded = _is_loader(X)
         batches = self._loaded(X) if loaded else self._batches(X)
-        found, seen = collect(
-            self.module, self._layers, batches, self._seed, is_default=self._is_default
-        )
+        # By name each time: a part of the module may have been replaced.
+        picks = {name: pick for name, (_, pick) in self._layers.items()}
+        layers = resolved_layers(self.module, picks)
+        found, seen = collect(self.module, layers, batches, self._seed, is_default=self._is_default)
         if not loaded or not with_labels:
             return found, None, None
         x = np.concatenate([np.asarray(detached_numpy(batch[0])) for batch in seen])
@@ -298,6 +299,7 @@ class InformationPlane:
         from torch.utils.data import DataLoader, Dataset
 
         loader = DataLoader(data, self.batch_size) if isinstance(data, Dataset) else data
+        expected = 0
         for batch in loader:
             parts = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
             if len(parts) > 2 or not all(isinstance(part, Tensor) for part in parts):
@@ -305,6 +307,11 @@ class InformationPlane:
                     f"X must give batches x or pairs (x, y) of tensors, got {len(parts)} part(s) "
                     f"of types {', '.join(type(part).__name__ for part in parts)}. Pass arrays X "
                     f"and y."
+                )
+            if len(parts) != (expected := expected or len(parts)):
+                raise ValueError(
+                    "X must give labels with all batches or with none, got both. Pass arrays X "
+                    "and y."
                 )
             yield parts
 
@@ -354,7 +361,7 @@ def _flat(X: Any, name: str) -> Variable:
             f"arrays X and y, or a loader of pairs (x, y)."
         ) from error
     if rows.ndim > 2:
-        rows = rows.reshape(len(rows), -1)
+        rows = rows.reshape(len(rows), math.prod(rows.shape[1:]))
     return describe(rows, name, allow_1d=False)
 
 

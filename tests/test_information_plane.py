@@ -225,6 +225,27 @@ def test_a_layer_that_is_never_called(rows):
         InformationPlane(module, ["0", "1"]).record(*rows)
 
 
+def test_a_part_that_was_replaced_is_recorded(rows):
+    module = network()
+    plane = InformationPlane(module)
+    plane.record(*rows)
+    module[1] = nn.Sigmoid()
+    points = plane.record(*rows)
+    assert [p.layer for p in points] == ["1", "3", "output"]
+    assert np.all(plane.activations(rows[0])["1"] > 0)
+
+
+def test_complex_activations_are_refused(rows):
+    class Turned(nn.Module):
+        def forward(self, x):
+            return x * 1j
+
+    with pytest.raises(ValueError, match="'output' must return real numbers"):
+        InformationPlane(Turned()).record(*rows)
+    both = InformationPlane(Turned(), {"output": torch.view_as_real}).record(*rows)
+    assert both[0].n_units == 6
+
+
 def test_what_is_no_module():
     with pytest.raises(TypeError, match=r"must be a torch.nn.Module, got the class Linear"):
         InformationPlane(nn.Linear)
@@ -264,8 +285,9 @@ def test_epochs_and_the_table(rows):
     assert InformationPlane(network()).to_frame().empty
     assert all(isinstance(p, InformationPlanePoint) for p in plane.points_)
     assert pickle.loads(pickle.dumps(plane.points_)) == plane.points_
-    with pytest.raises(ValueError, match="epoch must be a finite number, got 'last'"):
-        plane.record(*rows, epoch="last")
+    for wrong in ("last", True):
+        with pytest.raises(ValueError, match=f"epoch must be a finite number, got {wrong!r}"):
+            plane.record(*rows, epoch=wrong)
 
 
 def test_an_estimator_without_a_value_of_this_kind(rows):

@@ -90,9 +90,10 @@ def test_nothing_of_the_module_changes(rows, fails):
 
 def test_hooks_are_gone_after_an_error_in_a_layer(rows):
     module = network()
-    plane = InformationPlane(module, {"1": lambda output: 1 / 0})
-    with pytest.raises(ZeroDivisionError):
-        plane.record(*rows)
+    for pick, words in ((lambda output: 1 / 0, "ZeroDivision"), (lambda output: output["a"], "")):
+        plane = InformationPlane(module, {"1": pick})
+        with pytest.raises(ValueError, match=f"layers must map '1' to .* that failed: {words}"):
+            plane.record(*rows)
     assert not any(part._forward_hooks for part in module.modules())
 
 

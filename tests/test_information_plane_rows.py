@@ -94,6 +94,11 @@ def test_integers_go_to_embeddings_as_they_are():
         (np.ones(5), np.arange(5), "Expected 2D array"),
         (np.ones((1, 3)), np.arange(1), "minimum of 2"),
         (np.ones((0, 3)), np.arange(0), "empty"),
+        (np.ones((0, 1, 3)), None, "empty"),
+        (torch.ones(0, 1, 8, 8), torch.ones(0), "empty"),
+        (iter([]), None, "X must have at least one row"),
+        (TensorDataset(torch.ones(0, 3)), None, "X must have at least one row"),
+        (iter([(torch.ones(5, 3), torch.ones(5)), (torch.ones(5, 3),)]), None, "labels with all"),
         (np.full((5, 3), "a"), np.arange(5), "X must hold numbers for the module"),
         ([(np.ones(3), 1), (np.ones(3), 2)], None, "X must be a table of equal rows, got a list"),
     ],
@@ -103,6 +108,11 @@ def test_rows_that_do_not_fit(X, y, message):
     with pytest.raises(ValueError, match=message):
         plane.record(X, y)
     assert plane.points_ == []
+
+
+def test_no_rows_have_no_activations(rows):
+    with pytest.raises(ValueError, match="X must have at least one row for the module, got none"):
+        InformationPlane(network()).activations(rows[0][:0])
 
 
 def test_sparse_rows(rows):
