@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from infotheory.testing import xp  # noqa: F401
+from infotheory.testing._global_state import global_state_restored as restored
 
 try:
     import torch
@@ -21,6 +21,17 @@ else:
 # The examples of a run are a function of the test alone, and a busy machine fails no test.
 settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("reproducible")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Of an expected failure keep where it was raised.
+
+    To quote a line Pytest parses its whole file, for each line of the traceback: half a second for
+    scikit-learn's checks, hundreds of times, and only the reason is ever shown.
+    """
+    if call.excinfo is not None and item.get_closest_marker("xfail") is not None:
+        call.excinfo.traceback = call.excinfo.traceback[-1:]
 
 
 def _global_random_state() -> dict[str, bytes]:
@@ -46,11 +57,15 @@ def _global_random_state_is_untouched() -> Iterator[None]:
 
 
 @pytest.fixture
+def global_state_restored() -> Iterator[None]:
+    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
+    with restored():
+        yield
+
+
+@pytest.fixture
 def draws_apart() -> Iterator[None]:
     """What the test draws from global generators leaves no trace; Torch's starts at a seed."""
-    states = np.random.get_state(), random.getstate()  # noqa: NPY002
-    with torch.random.fork_rng(devices=[]):
+    with restored():
         torch.manual_seed(0)
         yield
-    np.random.set_state(states[0])  # noqa: NPY002
-    random.setstate(states[1])
