@@ -47,14 +47,6 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.fixture
-def global_state_restored():
-    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
 def wave(n=300, seed=0, noise=0.1):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 2))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -14,8 +12,10 @@ from infotheory import (
     HSIC,
     KSG,
     MMD,
+    BinnedMutualInformation,
     CauchySchwarzDivergence,
     CauchySchwarzMutualInformation,
+    CompressedMutualInformation,
     DiscreteDivergence,
     DiscreteEntropy,
     DiscreteMutualInformation,
@@ -28,6 +28,7 @@ from infotheory import (
     MixedKSG,
     NeighborsDivergence,
     NeighborsEntropy,
+    NoisyMutualInformation,
 )
 from infotheory._base import TransportEstimator
 from infotheory.testing import (
@@ -70,6 +71,9 @@ ESTIMATORS = [
     MatrixMutualInformation(alpha=2),
     EntropySum(GaussianEntropy()),
     EntropySum(DiscreteEntropy(method="miller-madow")),
+    BinnedMutualInformation(),
+    NoisyMutualInformation(noise=0.5),
+    CompressedMutualInformation(GaussianMutualInformation(), n_components=1),
 ]
 SLOW_ESTIMATORS = [
     *(
@@ -100,6 +104,12 @@ SLOW_ESTIMATORS = [
     MatrixEntropy(alpha=2, bandwidth=1.0),
     MatrixEntropy(method="auto"),
     MatrixMutualInformation(),
+    BinnedMutualInformation(target="symbols", pooled=False),
+    BinnedMutualInformation(
+        binning="uniform", n_bins=8, estimator=DiscreteMutualInformation(method="miller-madow")
+    ),
+    NoisyMutualInformation(noise="adaptive", method="upper"),
+    CompressedMutualInformation(KSG()),
 ]
 
 # Estimators with networks are checked, small and with few steps, in files of their own.
@@ -129,13 +139,6 @@ NETWORKS = {
 # Transport between two samples has a file of its own as well.
 TRANSPORT = {infotheory.SinkhornDivergence, infotheory.WassersteinDivergence}
 
-# Estimators for layers of networks are checked in a file of their own.
-LAYERS = {
-    infotheory.BinnedMutualInformation,
-    infotheory.CompressedMutualInformation,
-    infotheory.NoisyMutualInformation,
-}
-
 # One column of numbers has one direction: several are made of it in a file of its own.
 SPECTRAL = {infotheory.VonNeumannEntropy}
 
@@ -149,12 +152,10 @@ def laws(estimator: Any) -> dict[str, str | None]:
     return {}
 
 
-@pytest.fixture
-def global_state_restored() -> Iterator[None]:
-    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
+def expected_failures(estimator: Any) -> dict[str, str]:
+    if isinstance(estimator, NoisyMutualInformation):
+        return {"check_text": "distinct rows of y are values of it, text as well as numbers"}
+    return {}
 
 
 @pytest.mark.usefixtures("global_state_restored")
@@ -163,7 +164,7 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
-@parametrize_with_information_checks(ESTIMATORS, laws=laws)
+@parametrize_with_information_checks(ESTIMATORS, laws=laws, expected_failures=expected_failures)
 def test_information_checks(estimator, check):
     check(estimator)
 
@@ -176,7 +177,9 @@ def test_scikit_learn_checks_of_more_configurations(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_information_checks(SLOW_ESTIMATORS, laws=laws)
+@parametrize_with_information_checks(
+    SLOW_ESTIMATORS, laws=laws, expected_failures=expected_failures
+)
 def test_information_checks_of_more_configurations(estimator, check):
     check(estimator)
 
@@ -189,6 +192,7 @@ def test_information_checks_hold_for_other_seeds(estimator, random_state):
         estimator,
         random_state=random_state,
         laws=laws(estimator),
+        expected_failures=expected_failures(estimator),
     )
 
 
@@ -201,5 +205,5 @@ def test_every_public_estimator_is_checked():
         # Those have files of their own, with the checks that a target as y allows.
         and not issubclass(value, TransportEstimator)
     }
-    elsewhere = NETWORKS | SPECTRAL | STREAMS | TRANSPORT | LAYERS
+    elsewhere = NETWORKS | SPECTRAL | STREAMS | TRANSPORT
     assert public == {type(estimator) for estimator in ESTIMATORS} | elsewhere

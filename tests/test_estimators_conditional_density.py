@@ -322,11 +322,3 @@ def test_scikit_learn_checks(estimator, check):
 @parametrize_with_checks([cls(**TINY, validation_fraction=0.4) for cls in ALL[1:]])
 def test_scikit_learn_checks_of_the_others(estimator, check):
     check(estimator)
-
-
-@pytest.fixture
-def global_state_restored():
-    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002

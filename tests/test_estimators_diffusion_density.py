@@ -360,14 +360,6 @@ def test_wrong_parameters():
         DiffusionDivergence(n_folds=40).fit(X, y)
 
 
-@pytest.fixture
-def global_state_restored():
-    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
 TINY = {
     "hidden_layer_sizes": 4,
     "max_iter": 2,

@@ -194,14 +194,6 @@ def test_warm_start_goes_on_with_the_same_sample_and_no_other():
     assert model.validation_scores_[0] == pytest.approx(0, abs=1e-6)
 
 
-@pytest.fixture
-def global_state_restored():
-    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
 TINY = {**SMALL, "hidden_layer_sizes": 4, "max_iter": 2, "validation_fraction": 0.4}
 
 

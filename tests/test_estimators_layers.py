@@ -1,82 +1,24 @@
-"""Binned and noisy information of layers: contracts, limits, closed forms, bad input."""
+"""Binned and noisy information of layers: limits, closed forms, bad input."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import infotheory
 from infotheory import (
     KSG,
     BinnedMutualInformation,
-    CompressedMutualInformation,
     DiscreteEntropy,
     DiscreteMutualInformation,
-    GaussianMutualInformation,
     NoisyMutualInformation,
     confidence_interval,
     permutation_test,
 )
 from infotheory.functional import adaptive_bins, discrete_entropy
-from infotheory.testing import parametrize_with_information_checks
-
-ESTIMATORS = [
-    BinnedMutualInformation(),
-    NoisyMutualInformation(noise=0.5),
-    CompressedMutualInformation(GaussianMutualInformation(), n_components=1),
-]
-SLOW_ESTIMATORS = [
-    BinnedMutualInformation(target="symbols", pooled=False),
-    BinnedMutualInformation(
-        binning="uniform", n_bins=8, estimator=DiscreteMutualInformation(method="miller-madow")
-    ),
-    NoisyMutualInformation(noise="adaptive", method="upper"),
-    CompressedMutualInformation(KSG()),
-]
-
-
-def expected_failures(estimator: Any) -> dict[str, str]:
-    if isinstance(estimator, NoisyMutualInformation):
-        return {"check_text": "distinct rows of y are values of it, text as well as numbers"}
-    return {}
-
-
-@pytest.fixture
-def global_state_restored() -> Iterator[None]:
-    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
-@pytest.mark.usefixtures("global_state_restored")
-@parametrize_with_checks(ESTIMATORS)
-def test_scikit_learn_checks(estimator, check):
-    check(estimator)
-
-
-@parametrize_with_information_checks(ESTIMATORS, expected_failures=expected_failures)
-def test_information_checks(estimator, check):
-    check(estimator)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("global_state_restored")
-@parametrize_with_checks(SLOW_ESTIMATORS)
-def test_scikit_learn_checks_of_more_configurations(estimator, check):
-    check(estimator)
-
-
-@pytest.mark.slow
-@parametrize_with_information_checks(SLOW_ESTIMATORS, expected_failures=expected_failures)
-def test_information_checks_of_more_configurations(estimator, check):
-    check(estimator)
 
 
 def plug_in(codes):

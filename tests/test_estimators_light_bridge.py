@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import pickle
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,14 +25,6 @@ from infotheory.functional import (
     gaussian_transport,
     gaussian_wasserstein,
 )
-
-
-@pytest.fixture
-def global_state_restored() -> Iterator[None]:
-    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
 
 
 @pytest.mark.slow

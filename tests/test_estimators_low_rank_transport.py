@@ -24,13 +24,6 @@ from infotheory.functional import low_rank_sinkhorn, transport_cost
 seeds = st.integers(0, 2**32 - 1)
 
 
-@pytest.fixture
-def global_state_restored():
-    state = np.random.get_state(legacy=True)  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks([LowRankSinkhorn(rank=2)], expected_failed_checks=expected_failures)

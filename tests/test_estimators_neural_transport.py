@@ -54,14 +54,6 @@ def sample_plan(X, y, epsilon):
     return gaussian_transport(*moments, epsilon), moments
 
 
-@pytest.fixture
-def global_state_restored():
-    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
-    state = np.random.get_state(legacy=True)  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks(

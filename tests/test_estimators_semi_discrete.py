@@ -22,13 +22,6 @@ from infotheory.functional import semi_discrete_dual
 QUICK = {"max_iter": 30, "batch_size": 64}
 
 
-@pytest.fixture
-def global_state_restored():
-    state = np.random.get_state(legacy=True)  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks([SemiDiscrete(**QUICK)], expected_failed_checks=expected_failures)

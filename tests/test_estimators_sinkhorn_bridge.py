@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import pickle
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,14 +26,6 @@ from infotheory.functional import (
     sinkhorn,
     transport_cost,
 )
-
-
-@pytest.fixture
-def global_state_restored() -> Iterator[None]:
-    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
 
 
 @pytest.mark.slow

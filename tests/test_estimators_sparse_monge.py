@@ -27,13 +27,6 @@ KINDS = [
 ]
 
 
-@pytest.fixture
-def global_state_restored():
-    state = np.random.get_state(legacy=True)  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks([SparseMonge()], expected_failed_checks=expected_failures)

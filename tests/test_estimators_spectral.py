@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -46,14 +45,6 @@ class Curve(VonNeumannEntropy):
 CURVE_LAWS: dict[str, str | None] = dict.fromkeys(
     ("translation", "scale", "additivity", "data-processing")
 )
-
-
-@pytest.fixture
-def global_state_restored() -> Iterator[None]:
-    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
 
 
 @pytest.mark.usefixtures("global_state_restored")

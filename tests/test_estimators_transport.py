@@ -24,13 +24,6 @@ from infotheory.functional import sinkhorn, transport_cost
 from infotheory.functional._plan_measures import plan_measures
 
 
-@pytest.fixture
-def global_state_restored():
-    state = np.random.get_state(legacy=True)  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks([Sinkhorn()], expected_failed_checks=expected_failures)
 def test_sklearn_contract(estimator, check):

@@ -391,14 +391,6 @@ CHECKED_SLOWLY = [
 ]
 
 
-@pytest.fixture
-def global_state_restored():
-    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks(CHECKED[:1])
 def test_scikit_learn_checks(estimator, check):

@@ -358,14 +358,6 @@ def test_door_by_name_and_by_kind():
     assert hellinger.value == pytest.approx(1 - math.exp(-1 / 8), abs=0.04)
 
 
-@pytest.fixture
-def global_state_restored():
-    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
 CHECKED = {**TINY, "validation_fraction": 0.4}
 
 

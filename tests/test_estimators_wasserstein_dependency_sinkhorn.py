@@ -250,14 +250,6 @@ def test_torch_is_not_imported():
     subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)
 
 
-@pytest.fixture
-def global_state_restored():
-    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks([WassersteinDependency(tol=1e-3)])
 def test_scikit_learn_checks(estimator, check):

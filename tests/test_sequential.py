@@ -297,14 +297,6 @@ def test_rules_stay_as_they_were() -> None:
     assert test.set_params(alpha=0.5).update(x, y) is test
 
 
-@pytest.fixture
-def global_state_restored() -> Any:
-    """Some of scikit-learn's checks draw from NumPy's global generator themselves."""
-    state = np.random.get_state()  # noqa: NPY002
-    yield
-    np.random.set_state(state)  # noqa: NPY002
-
-
 @pytest.mark.usefixtures("global_state_restored")
 @parametrize_with_checks([SequentialIndependenceTest()])
 def test_scikit_learn_checks(estimator: Any, check: Any) -> None:
