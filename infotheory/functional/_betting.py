@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from array_api_compat import device
 
-from infotheory._xp._namespace import Array, array_namespace, as_float
+from infotheory._xp._namespace import Array, array_namespace, as_working_float
 from infotheory._xp._special import logsumexp
 from infotheory.functional._kernel_checks import check_numbers
 
@@ -83,6 +83,16 @@ def _after_payoff(strategy: BettingStrategy, bettor: Bettor, payoff: Array) -> B
     return Bettor(xp.clip(wanted, 0.0, _LARGEST), first, second, log_wealth)
 
 
+def checked_payoffs(payoffs: Array) -> Array:
+    """Real numbers, halves as float32, once there is one for each bet."""
+    check_numbers("payoffs", payoffs)
+    if payoffs.ndim < 1 or 0 in payoffs.shape:
+        raise ValueError(
+            f"payoffs must have shape (..., m), one for each bet, got {tuple(payoffs.shape)}."
+        )
+    return as_working_float(payoffs)
+
+
 def betting_log_wealth(payoffs: Array, strategy: BettingStrategy = "mixture") -> Array:
     r"""Logarithm of the wealth of a gambler who bets on payoffs one after the other.
 
@@ -103,7 +113,7 @@ def betting_log_wealth(payoffs: Array, strategy: BettingStrategy = "mixture") ->
         After each bet; the wealth before the first is 1. If each payoff has mean 0 given those
         before it, the wealth has mean 1 at any time, is :math:`1 / \alpha` or more ever with
         probability :math:`\alpha` at most, and :math:`\min(1, 1 / \max_t K_t)` is a p-value at
-        whatever time one stops.
+        whatever time one stops. Halves count as float32, and so does the result.
 
     Raises
     ------
@@ -125,12 +135,8 @@ def betting_log_wealth(payoffs: Array, strategy: BettingStrategy = "mixture") ->
     >>> np.exp(betting_log_wealth(np.array([1.0, 1.0, -1.0, 1.0]))).round(3).tolist()
     [1.5, 2.325, 0.938, 1.34]
     """
-    xp = check_numbers("payoffs", payoffs)
-    payoffs = as_float(payoffs)
-    if payoffs.ndim < 1 or 0 in payoffs.shape:
-        raise ValueError(
-            f"payoffs must have shape (..., m), one for each bet, got {tuple(payoffs.shape)}."
-        )
+    payoffs = checked_payoffs(payoffs)
+    xp = array_namespace(payoffs)
     if not bool(xp.all(xp.abs(payoffs) <= 1)):
         raise ValueError(
             "payoffs must be from -1 to 1, none of them missing: a bet on more may lose more than "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-from infotheory._xp import array_namespace, as_float, logsumexp
+from infotheory._xp import array_namespace, as_working_float, logsumexp
 from infotheory._xp._namespace import Array
 from infotheory.functional._gram import gram_log_row_sums, gram_pair_sums, gram_row_sums
 from infotheory.functional._kernel_checks import (
@@ -15,6 +15,7 @@ from infotheory.functional._kernel_checks import (
     check_pairs,
     check_points,
 )
+from infotheory.functional._sinkhorn_precision import in_double
 
 Denominator = Literal["kernel-sum-squared", "reference"]
 
@@ -66,7 +67,7 @@ def cauchy_schwarz_divergence(X: Array, Y: Array, bandwidth: float | Array) -> A
     check_points(X=X, Y=Y)
     check_columns(X=X, Y=Y)
     check_bandwidth("bandwidth", bandwidth, X, Y)
-    X, Y = as_float(X), as_float(Y)
+    X, Y = as_working_float(X), as_working_float(Y)
     own = [_log_mean(gram_row_sums(part, bandwidth=bandwidth)) for part in (X, Y)]
     xp = array_namespace(X, Y)
     rows = gram_row_sums(X, Y, bandwidth=bandwidth)
@@ -97,7 +98,8 @@ def cauchy_schwarz_mutual_information(
     bandwidth_y : float or array of shape (...), optional
         Of the kernel of Y; that of X if None.
     normalized : bool
-        Divide by :math:`\sqrt{I(X, X)\, I(Y, Y)}`; 0 where a sample is constant.
+        Divide by :math:`\sqrt{I(X, X)\, I(Y, Y)}`; 0 where one of the two is within rounding of 0,
+        as of a constant sample or under kernels some thousand times as wide as it.
 
     Returns
     -------
@@ -132,6 +134,11 @@ def cauchy_schwarz_mutual_information(
     """
     check_points(X=X, Y=Y)
     check_bandwidth("bandwidth", bandwidth, X)
+    X, Y = as_working_float(X), as_working_float(Y)
+    dtype = array_namespace(X, Y).result_type(X, Y)
+    if normalized:
+        # Under a wide kernel all three are small differences of logarithms.
+        X, Y = in_double(X, Y)
     sums = gram_pair_sums(
         X, Y, bandwidth_x=bandwidth, bandwidth_y=bandwidth if bandwidth_y is None else bandwidth_y
     )
@@ -145,7 +152,7 @@ def cauchy_schwarz_mutual_information(
     least = 100 * float(xp.finfo(found.dtype).eps)
     some = (of_x > least) & (of_y > least)
     scale = xp.sqrt(xp.where(some, of_x * of_y, 1.0))
-    return xp.where(some, found / scale, 0.0 * found)
+    return xp.astype(xp.where(some, found / scale, 0.0 * found), dtype, copy=False)
 
 
 def _information(x: Array, y: Array, product: Array) -> Array:
@@ -322,7 +329,7 @@ def _side_by_side(*parts: tuple[Array, Any]) -> Array:
     scaled = []
     for part, width in parts:
         width = width[..., None, None] if getattr(width, "ndim", 0) else width
-        scaled.append(as_float(part) / width)
+        scaled.append(as_working_float(part) / width)
     return xp.concat(scaled, axis=-1)
 
 

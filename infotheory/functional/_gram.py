@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
-from infotheory._xp import array_namespace, as_float, detached_numpy, like, logsumexp
+from infotheory._xp import (
+    array_namespace,
+    as_working_float,
+    detached_numpy,
+    like,
+    logsumexp,
+)
 from infotheory._xp._namespace import Array
 from infotheory.functional._gram_expansion import column_terms, pay, product_sums
 from infotheory.functional._kernel_checks import (
@@ -18,6 +24,7 @@ from infotheory.functional._kernel_checks import (
     check_pairs,
     check_points,
 )
+from infotheory.functional._transport_checks import is_transformed
 
 _BLOCK = 2**20  # pairs of rows held at once
 MANY_COLUMNS = 32  # from where products of matrices are faster than compiled differences
@@ -54,6 +61,7 @@ def gaussian_gram(X: Array, Y: Array | None = None, *, bandwidth: float | Array)
 
     Notes
     -----
+    Halves count as float32, and so does the result: here and in all that is made of these kernels.
     Complexity O(n m d), memory O(n m). Rows are moved to their mean first, so that what is lost to
     rounding is relative to the extent of the samples and not to how far they are from the origin.
     Entries below the smallest number of the dtype are 0. Rows are to be within 1e150 bandwidths of
@@ -228,7 +236,7 @@ def gram_pair_sums(
     check_pairs(X=X, Y=Y)
     check_bandwidth("bandwidth_x", bandwidth_x, X)
     check_bandwidth("bandwidth_y", bandwidth_y, Y)
-    X, Y = as_float(X), as_float(Y)
+    X, Y = as_working_float(X), as_working_float(Y)
     if _is_compiled(X, Y, bandwidth_x, bandwidth_y):
         return _compiled_pair_sums(X, Y, float(bandwidth_x), float(bandwidth_y))
     X, _, _, dtype = _scaled(X, None, bandwidth_x)
@@ -261,8 +269,8 @@ def _scaled(X: Array, Y: Array | None, bandwidth: Any) -> tuple[Array, Array, bo
     many bandwidths from the mean are wrong.
     """
     own = Y is None
-    X = as_float(X)
-    Y = X if Y is None else as_float(Y)
+    X = as_working_float(X)
+    Y = X if Y is None else as_working_float(Y)
     xp = array_namespace(X, Y)
     dtype = xp.result_type(X, Y)
     if getattr(array_api_compat.device(X), "type", None) != "mps":
@@ -358,8 +366,10 @@ def _is_compiled(*arrays: Any) -> bool:
         if array_api_compat.is_torch_array(x):
             import torch
 
-            # Torch's compiler would trace NumPy and Numba.
+            # Torch's compiler would trace NumPy and Numba, and its transforms show no numbers.
             if x.device.type != "cpu" or _needs_gradient(x) or torch.compiler.is_compiling():
+                return False
+            if is_transformed(x):
                 return False
     return True
 
@@ -373,7 +383,7 @@ def exponent_points(x: Array, bandwidth: float) -> np.ndarray:
 def _compiled_row_sums(X: Array, Y: Array | None, bandwidth: float) -> Array:
     from infotheory._xp._gram_kernels import own_row_sums, power_table, row_sums
 
-    X = as_float(X)
+    X = as_working_float(X)
     if Y is None:
         points = others = exponent_points(X, bandwidth)
         sums = own_row_sums

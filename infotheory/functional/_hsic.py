@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from infotheory._xp import array_namespace
+from infotheory._xp import array_namespace, as_working_float
 from infotheory._xp._namespace import Array
 from infotheory.functional._gram import PairSums, gram_pair_sums
 from infotheory.functional._kernel_checks import (
@@ -13,6 +13,7 @@ from infotheory.functional._kernel_checks import (
     check_points,
     check_rows,
 )
+from infotheory.functional._sinkhorn_precision import in_double
 
 Estimator = Literal["unbiased", "biased"]
 
@@ -41,8 +42,8 @@ def hsic(
         "unbiased": without pairs of a row with itself, so that its mean is that of the laws.
     normalized : bool
         Divide by :math:`\sqrt{HSIC(X, X)\, HSIC(Y, Y)}`: centred kernel alignment (CKA), at most 1
-        where it is biased, debiased CKA otherwise; 0 where one of the two is not positive, as of
-        a constant sample.
+        where it is biased, debiased CKA otherwise; 0 where one of the two is not positive beyond
+        rounding, as of a constant sample or under kernels some thousand times as wide as it.
 
     Returns
     -------
@@ -79,11 +80,17 @@ def hsic(
     check_bandwidth("bandwidth", bandwidth, X)
     if estimator == "unbiased":
         check_rows(4, "estimator='unbiased'", X=X, Y=Y)
+    X, Y = as_working_float(X), as_working_float(Y)
+    xp = array_namespace(X, Y)
+    dtype = xp.result_type(X, Y)
+    if normalized:
+        # Under a wide kernel all three are small differences of sums.
+        X, Y = in_double(X, Y)
     sums = gram_pair_sums(
         X, Y, bandwidth_x=bandwidth, bandwidth_y=bandwidth if bandwidth_y is None else bandwidth_y
     )
     if normalized:
-        return alignment(sums, estimator)
+        return xp.astype(alignment(sums, estimator), dtype, copy=False)
     return criterion(sums.x, sums.y, sums.product, estimator)
 
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from array_api_compat import device
 
-from infotheory._xp._namespace import Array, array_namespace
+from infotheory._xp._namespace import Array, array_namespace, as_working_float
+from infotheory.functional._betting import checked_payoffs
 from infotheory.functional._gram import gaussian_gram
 from infotheory.functional._kernel_checks import check_bandwidth, check_pairs, check_points
 from infotheory.functional._transport_checks import check_count
@@ -171,6 +172,7 @@ def independence_payoffs(
             f"X and Y must have at least n_burn_in + 2 = {n_burn_in + 2} rows, so that there is a "
             f"bet, got {X.shape[-2]}."
         )
+    X, Y = as_working_float(X), as_working_float(Y)
     xp = array_namespace(X, Y)
     start = n_burn_in
     stop = start + 2 * ((X.shape[-2] - start) // 2)
@@ -198,6 +200,13 @@ def symmetric_payoffs(payoffs: Array) -> Array:
         :math:`\tanh(f_t / s_t)` with :math:`s_t^2` the mean of :math:`f_1^2, \dots, f_t^2`; 0 as
         long as all are 0.
 
+    Raises
+    ------
+    ValueError
+        If payoffs are none, not real, missing or infinite.
+    TypeError
+        If payoffs are no array of numbers, or have masked entries.
+
     Notes
     -----
     An odd function of a symmetric payoff is symmetric again. Also the size of the payoff itself
@@ -213,7 +222,13 @@ def symmetric_payoffs(payoffs: Array) -> Array:
     >>> symmetric_payoffs(np.array([0.0, 0.1, -0.02])).round(3).tolist()
     [0.0, 0.888, -0.327]
     """
+    payoffs = checked_payoffs(payoffs)
     xp = array_namespace(payoffs)
+    if not bool(xp.all(xp.isfinite(payoffs))):
+        raise ValueError(
+            "payoffs must be finite, got missing or infinite values: all later ones would be "
+            "measured against them. Leave those bets out."
+        )
     counts = xp.cumulative_sum(xp.ones_like(payoffs), axis=-1)
     return scaled_payoff(payoffs, xp.cumulative_sum(payoffs**2, axis=-1), counts)
 

@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from infotheory._xp._namespace import Array, array_namespace, as_float, detached_numpy
+from infotheory._xp._namespace import (
+    Array,
+    array_namespace,
+    as_float,
+    as_working_float,
+    detached_numpy,
+)
 from infotheory.functional._sinkhorn_implicit import off_graph
 from infotheory.functional._sinkhorn_precision import largest
 from infotheory.functional._transport_checks import check_library
@@ -128,8 +134,9 @@ def _are_near(points: tuple[Array, ...], width: float) -> bool:
         return True
     sizes = [_seen(x) for x in points]
     xp = check_library("X", points[0])
-    dtype = points[0].dtype
-    most = float(xp.finfo(dtype).max) if xp.isdtype(dtype, "real floating") else 1e308
+    # Of the dtype in which kernels are computed.
+    dtype = as_working_float(points[0][..., :0, :]).dtype
+    most = float(xp.finfo(dtype).max)
     reach = math.sqrt(most / (4 * points[0].shape[-1]))
     if 2 * max(sizes) / width <= reach:
         return True

@@ -96,8 +96,9 @@ def matrix_entropy(K: Array, alpha: float = 1.0) -> Array:
     array of shape (...)
         :math:`S_\alpha = \frac{1}{1 - \alpha} \ln \mathrm{tr} A^\alpha`, at order 1
         :math:`-\mathrm{tr} A \ln A`, in nats. Twice differentiable in Torch, also where
-        eigenvalues coincide or are 0; at the order infinity once, twice where the largest
-        eigenvalue is simple.
+        eigenvalues coincide or are 0; at the order infinity twice where the largest eigenvalue is
+        simple. Where others coincide with it the first derivative is that of their mean, and the
+        second raises.
 
     Raises
     ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from infotheory._xp import array_namespace, as_float
+from infotheory._xp import array_namespace, as_working_float
 from infotheory._xp._namespace import Array
 from infotheory.functional._gram import gram_row_sums
 from infotheory.functional._kernel_checks import check_name, check_points, check_rows
@@ -62,7 +62,7 @@ def mmd(
     check_points(X=X, Y=Y)
     if estimator == "unbiased":
         check_rows(2, "estimator='unbiased'", X=X, Y=Y)
-    X, Y = as_float(X), as_float(Y)
+    X, Y = as_working_float(X), as_working_float(Y)
     xp, n, m = array_namespace(X, Y), X.shape[-2], Y.shape[-2]
     of_x, of_y = (xp.sum(gram_row_sums(part, bandwidth=bandwidth), axis=-1) for part in (X, Y))
     across = xp.sum(gram_row_sums(X, Y, bandwidth=bandwidth), axis=-1)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from infotheory._xp._namespace import Array, array_namespace, as_float
+from array_api_compat import is_torch_array
+
+from infotheory._xp._namespace import Array, array_namespace, as_working_float
 from infotheory._xp._special import xlogy
+from infotheory.functional._kernel_checks import check_numbers
 from infotheory.functional._matrix_root import detached
 from infotheory.functional._spectrum import check_finite, spectral_entropy
 from infotheory.functional._transport_checks import check_count
@@ -17,15 +20,26 @@ Convention = Literal["von-neumann", "roy-vetterli"]
 _ROUNDINGS = 16
 
 
+def checked_rows(Z: Array) -> Array:
+    """Finite rows of real numbers; halves as float32, which decompositions need."""
+    check_numbers("Z", Z)
+    if Z.ndim < 2 or 0 in Z.shape[-2:]:
+        raise ValueError(
+            f"Z must have shape (..., n, d), rows and columns, at least one of each, got shape "
+            f"{tuple(Z.shape)}. A single column is z[:, None]."
+        )
+    check_finite(Z, "Z")
+    return as_working_float(Z)
+
+
 def unit_rows(Z: Array, *, centered: bool = False) -> tuple[Array, Array]:
     """Rows of length 1 and which rows have a direction at all; the others are zero rows.
 
     With `centered` the mean of the rows is taken off first, and rows within rounding of it have
     no direction.
     """
+    Z = checked_rows(Z)
     xp = array_namespace(Z)
-    check_finite(Z, "Z")
-    Z = as_float(Z)
     # Squares of very large and very small numbers would leave the range; the scale has no gradient
     # because directions do not depend on it.
     if centered:
@@ -42,8 +56,13 @@ def unit_rows(Z: Array, *, centered: bool = False) -> tuple[Array, Array]:
 
 def smaller_gram(Z: Array) -> Array:
     """Z Z^T or Z^T Z, which share their eigenvalues but for zeros, whichever is smaller."""
-    xp = array_namespace(Z)
-    turned = xp.matrix_transpose(Z)
+    turned = array_namespace(Z).matrix_transpose(Z)
+    if is_torch_array(Z):
+        import torch
+
+        # Rounded to halves by autocast it would not be semi-definite.
+        with torch.autocast(Z.device.type, enabled=False):
+            return Z @ turned if Z.shape[-2] <= Z.shape[-1] else turned @ Z
     return Z @ turned if Z.shape[-2] <= Z.shape[-1] else turned @ Z
 
 
@@ -72,7 +91,9 @@ def von_neumann_entropy(Z: Array) -> Array:
     Raises
     ------
     ValueError
-        If the rows hold missing or infinite values.
+        If Z is not finite or not real, or has no rows or no columns.
+    TypeError
+        If Z is no array of numbers, or has masked entries.
 
     Notes
     -----
@@ -81,8 +102,10 @@ def von_neumann_entropy(Z: Array) -> Array:
     representation (:func:`page_entropy` is the value of rows without any structure).
     k orthogonal directions with equally many rows each have :math:`\ln k`. The same as
     :func:`matrix_entropy` of the Gram matrix :math:`Z Z^T`. A row of zeros has no direction and
-    is left out; without any other row the value is 0. Complexity
-    :math:`O(n d \min(n, d))`. Source: Kim, Kang, Hwang, Shin and Rhee (2023), arXiv:2304.01434.
+    is left out; without any other row the value is 0. Halves count as float32, and so does the
+    result, here and in the other functions of representations; Torch's autocast changes nothing.
+    Complexity :math:`O(n d \min(n, d))`. Source: Kim, Kang, Hwang, Shin and Rhee (2023),
+    arXiv:2304.01434.
 
     Examples
     --------
@@ -114,7 +137,9 @@ def effective_rank(Z: Array, *, convention: Convention) -> Array:
     Raises
     ------
     ValueError
-        If `convention` is not one of the two, or Z holds missing or infinite values.
+        If `convention` is not one of the two, or as :func:`von_neumann_entropy`.
+    TypeError
+        As :func:`von_neumann_entropy`.
 
     Notes
     -----
@@ -133,9 +158,9 @@ def effective_rank(Z: Array, *, convention: Convention) -> Array:
     >>> print(f"{effective_rank(Z, convention='roy-vetterli'):.4f}")
     1.7548
     """
-    xp = array_namespace(Z)
     if convention == "von-neumann":
         rows, there = unit_rows(Z)
+        xp = array_namespace(rows)
         value = xp.exp(_entropy_of_rows(rows, there))
         return xp.where(xp.any(there, axis=-1), value, 0.0)
     if convention != "roy-vetterli":
@@ -143,7 +168,11 @@ def effective_rank(Z: Array, *, convention: Convention) -> Array:
             f"convention must be 'von-neumann' (squared singular values of rows of length 1) or "
             f"'roy-vetterli' (singular values of Z), got {convention!r}."
         )
-    spectrum = _singular_values(Z)
+    Z = checked_rows(Z)
+    xp = array_namespace(Z)
+    # Shares do not depend on the scale, and sums of it stay in range.
+    top = detached(xp.max(xp.abs(Z), axis=(-2, -1), keepdims=True))
+    spectrum = xp.linalg.svdvals(Z / xp.where(top > 0, top, 1.0))
     total = xp.sum(spectrum, axis=-1, keepdims=True)
     some = total > 0
     shares = spectrum / xp.where(some, total, 1.0)
@@ -169,6 +198,11 @@ def participation_ratio(Z: Array, *, centered: bool = True) -> Array:
         between 1 and min(n, d), at most n - 1 if centred; 0 where all of them are 0.
         Differentiable.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`von_neumann_entropy`.
+
     Notes
     -----
     From sums of squares of the smaller of :math:`Z Z^T` and :math:`Z^T Z`, without eigenvalues:
@@ -183,9 +217,8 @@ def participation_ratio(Z: Array, *, centered: bool = True) -> Array:
     >>> print(f"{participation_ratio(Z):.4f}")
     3.0000
     """
+    Z = checked_rows(Z)
     xp = array_namespace(Z)
-    check_finite(Z, "Z")
-    Z = as_float(Z)
     top = detached(xp.max(xp.abs(Z), axis=(-2, -1), keepdims=True))
     Z = Z / xp.where(top > 0, top, 1.0)
     eps = float(xp.finfo(Z.dtype).eps)
@@ -256,6 +289,11 @@ def normalized_tokens(Z: Array) -> Array:
     array of shape (..., n, d)
         Rows within rounding of the mean have no direction and are 0. Differentiable.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`von_neumann_entropy`.
+
     Notes
     -----
     Complexity :math:`O(n d)`. Source: Li et al. (2024), arXiv:2410.10672.
@@ -287,7 +325,9 @@ def token_matrix_entropy(Z: Array) -> Array:
     Raises
     ------
     ValueError
-        If Z holds missing or infinite values.
+        If Z is not finite or not real, or has no rows or no columns.
+    TypeError
+        If Z is no array of numbers, or has masked entries.
 
     Notes
     -----
@@ -322,6 +362,11 @@ def nuclear_norm(Z: Array) -> Array:
         :math:`\|Z\|_* = \sum_k \sigma_k`. Differentiable in Torch, also where singular values
         coincide.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`von_neumann_entropy`.
+
     Notes
     -----
     Complexity :math:`O(n d \min(n, d))`. Source: Horn and Johnson, Matrix Analysis, section 7.4,
@@ -334,7 +379,9 @@ def nuclear_norm(Z: Array) -> Array:
     >>> print(nuclear_norm(np.diag([3.0, 1.0])))
     4.0
     """
-    return array_namespace(Z).sum(_singular_values(Z), axis=-1)
+    Z = checked_rows(Z)
+    xp = array_namespace(Z)
+    return xp.sum(xp.linalg.svdvals(Z), axis=-1)
 
 
 def matrix_nuclear_norm(Z: Array) -> Array:
@@ -350,6 +397,11 @@ def matrix_nuclear_norm(Z: Array) -> Array:
     array of shape (...)
         The sum of the min(n, d) largest column lengths, over the number of tokens that have a
         direction. Differentiable.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`von_neumann_entropy`.
 
     Notes
     -----
@@ -369,8 +421,8 @@ def matrix_nuclear_norm(Z: Array) -> Array:
     >>> print(f"{matrix_nuclear_norm(Z):.4f} {nuclear_norm(normalized_tokens(Z)) / 6:.4f}")
     0.7071 0.7071
     """
-    xp = array_namespace(Z)
     rows, there = unit_rows(Z, centered=True)
+    xp = array_namespace(rows)
     square = xp.sum(rows * rows, axis=-2)
     used = square > 0
     lengths = xp.where(used, xp.sqrt(xp.where(used, square, 1.0)), 0.0)
@@ -379,8 +431,3 @@ def matrix_nuclear_norm(Z: Array) -> Array:
         lengths = xp.sort(lengths, axis=-1, descending=True)[..., :n]
     count = xp.sum(xp.astype(there, rows.dtype), axis=-1)
     return xp.sum(lengths, axis=-1) / xp.where(count > 0, count, 1.0)
-
-
-def _singular_values(Z: Array) -> Array:
-    check_finite(Z, "Z")
-    return array_namespace(Z).linalg.svdvals(as_float(Z))

@@ -58,7 +58,8 @@ def spectral_entropy(matrix: Array, alpha: float = 1.0) -> Array:
     Returns
     -------
     array of shape (...)
-        Nats. Twice differentiable in Torch, also where eigenvalues coincide.
+        Nats. Twice differentiable in Torch, also where eigenvalues coincide; of the order infinity
+        twice where the largest one is simple, or the second derivative raises.
 
     Raises
     ------
@@ -78,17 +79,17 @@ def spectral_entropy(matrix: Array, alpha: float = 1.0) -> Array:
     matrix = hermitian_part(matrix)
     if alpha == 2:
         return 0.0 - xp.log(xp.sum(xp.real(matrix * xp.conj(matrix)), axis=(-2, -1))) + 0.0
-    if math.isinf(alpha):
-        spectrum = xp.linalg.eigvalsh(matrix)
-        check_semidefinite(spectrum)
-        return 0.0 - xp.log(spectrum[..., -1])
     if is_torch_array(matrix):
-        from infotheory.functional._torch_spectrum import spectral_sum
+        from infotheory.functional._torch_spectrum import largest_eigenvalue, spectral_sum
 
+        if math.isinf(alpha):
+            return 0.0 - xp.log(largest_eigenvalue(matrix))
         total, scale = spectral_sum(matrix, alpha)
     else:
         spectrum = xp.linalg.eigvalsh(matrix)
         check_semidefinite(spectrum)
+        if math.isinf(alpha):
+            return 0.0 - xp.log(spectrum[..., -1])
         scale = spectrum_scale(spectrum, alpha)
         total = xp.sum(spectral_terms(spectrum, alpha, scale), axis=-1)
     return entropy_of_sum(total, alpha, scale)
