@@ -309,3 +309,14 @@ def test_gradients_of_the_bounds() -> None:
         )
     p1, p2 = (torch.softmax(z.detach(), dim=1).requires_grad_() for z in (Z1, Z2))
     assert torch.autograd.gradcheck(cluster_entropy_reconstruction, (p1, p2))
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(np.float32, 1e37), (np.float64, 1e300)])
+def test_the_log_is_finite_as_far_as_the_argument_is(dtype, most):
+    """ln I(x) is x but for logarithms."""
+    x = np.array([1e12, most], dtype=dtype)
+    np.testing.assert_allclose(log_bessel_i(x, 3.0), x, rtol=1e-6)
+    torch = pytest.importorskip("torch")
+    given = torch.tensor(x, requires_grad=True)
+    (slope,) = torch.autograd.grad(log_bessel_i(given, 3.0).sum(), given)
+    np.testing.assert_allclose(slope.numpy(), 1.0, rtol=1e-6)

@@ -451,3 +451,32 @@ def test_parameters_show() -> None:
 def test_a_critic_that_is_a_plain_function_is_refused():
     with pytest.raises(TypeError, match=r"critic must be a torch\.nn\.Module"):
         LipschitzInfoNCE(lambda x, y: x[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        (lambda x, y: (x - y).square().sum(dim=1).sqrt(), "finite slopes; got NaN or infinity"),
+        (lambda x, y: math.nan * x[:, 0], "finite scores; got NaN or infinity for 36 of 36"),
+        (lambda x, y: (x * y).sum(dim=1).detach(), "must be differentiable in x and y"),
+    ],
+)
+def test_a_critic_without_numbers_or_slopes_is_refused(formula: Any, words: str) -> None:
+    critic = torch.nn.Module()
+    critic.forward = formula
+    x = normal(6, 2)
+    with pytest.raises(ValueError, match=words):
+        LipschitzInfoNCE(critic).dependency(x, x)
+
+
+def test_kernels_as_narrow_as_rounding_are_refused() -> None:
+    """ln n - ln C(kappa) - kappa, with ln C = ln kappa - ln 2 pi - kappa on the sphere."""
+    z = torch.eye(3)
+    narrow = EntropyReconstruction(concentration=1e3)
+    truth = math.log(3) + math.log(2 * math.pi / 1e3)
+    assert narrow.entropy(z).item() == pytest.approx(truth, abs=1e-3)
+    beyond = EntropyReconstruction(concentration=1e8)
+    assert math.isfinite(beyond.entropy(z.double()).item())
+    for call in (beyond.entropy, lambda z: beyond(z, z)):
+        with pytest.raises(ValueError, match=r"at most 8.39e\+06 for torch.float32, .* got 1e\+08"):
+            call(z)

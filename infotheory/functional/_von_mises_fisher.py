@@ -15,6 +15,7 @@ from infotheory._xp._special import xlogy
 
 # From this order on the uniform expansion below has 13 digits for every argument.
 _LEAST_ORDER = 48
+_LARGE = 1e9  # arguments over the order, beside which 1 is nothing
 # Log of the expansion of I_nu(nu z) for large nu: the k-th term is t^k P_k(t^2) / nu^k with
 # t = (1 + z^2)^(-1/2), whose value at t = 1 is a term of Stirling's series.
 _TERMS = (
@@ -52,9 +53,11 @@ def _polynomial(coefficients: tuple[float, ...], t: Array) -> Array:
 def _uniform_expansion(x: Array, order: float) -> tuple[Array, Array]:
     """ln F at a large order, and the ratio of F one order higher to F."""
     xp = array_namespace(x)
-    square = (x / order) ** 2
-    w = xp.sqrt(1 + square)
-    rise, t = square / (1 + w), 1 / w  # w - 1 without cancellation
+    scaled = x / order
+    # Where 1 is below the rounding its square would overflow sooner than the value.
+    is_large = scaled > _LARGE
+    w = xp.where(is_large, scaled, xp.sqrt(1 + xp.where(is_large, 1.0, scaled) ** 2))
+    rise, t = scaled * (scaled / (1 + w)), 1 / w  # w - 1 without cancellation
     log_value = order * (rise - xp.log1p(rise / 2)) - 0.5 * xp.log1p(rise)
     slope = 0.5 * order / (1 + 0.5 * rise) - 0.5 * t**2
     for k, coefficients in enumerate(_TERMS, start=1):
@@ -74,9 +77,9 @@ def _log_hypergeometric(x: Array, order: float) -> Array:
     xp = array_namespace(x)
     n_steps = max(0, math.ceil(_LEAST_ORDER - order))
     value, ratio = _uniform_expansion(x, order + n_steps)
-    quarter = x**2 / 4
+    half = x / 2
     for step in reversed(range(n_steps)):
-        growth = quarter / ((order + step + 1) * (order + step + 2)) * ratio
+        growth = half * (half / ((order + step + 1) * (order + step + 2)) * ratio)
         value = value + xp.log1p(growth)
         ratio = 1 / (1 + growth)
     return value

@@ -31,7 +31,8 @@ class EntropyReconstruction(nn.Module):
     Raises
     ------
     ValueError
-        For an unknown kind or form, a concentration that is not positive, batches that are no
+        For an unknown kind or form, a concentration that is not positive, or so large that
+        rounding hides what it measures (8e6 in float32), batches that are no
         floating tensors of one shape (n, d), have fewer than two rows, NaN or infinity, and rows
         of zeros on the sphere.
 
@@ -75,7 +76,7 @@ class EntropyReconstruction(nn.Module):
         """Entropy of one view in nats, differential on the sphere: a scalar."""
         if self.kind == "clusters":
             return functional.entropy(torch.softmax(batch(z, "z"), dim=1).mean(dim=0))
-        unit = unit_rows(z, "z")
+        unit = self._on_the_sphere(z, "z")
         with without_autocast(unit):
             return functional.vmf_kernel_entropy(unit, self.concentration, form=self.form)
 
@@ -85,7 +86,7 @@ class EntropyReconstruction(nn.Module):
             first, second = batch(z1, "z1"), batch(z2, "z2")
             paired(first, second, "z1 and z2")
             return 0.5 * (_clusters(first, second) + _clusters(second, first))
-        first, second = unit_rows(z1, "z1"), unit_rows(z2, "z2")
+        first, second = self._on_the_sphere(z1, "z1"), self._on_the_sphere(z2, "z2")
         paired(first, second, "z1 and z2")
         with without_autocast(first):
             there, back = (
@@ -93,6 +94,16 @@ class EntropyReconstruction(nn.Module):
                 for a, b in ((first, second), (second, first))
             )
         return 0.5 * (there + back)
+
+    def _on_the_sphere(self, z: Tensor, name: str) -> Tensor:
+        unit = unit_rows(z, name)
+        most = 1 / torch.finfo(unit.dtype).eps
+        if self.concentration > most:
+            raise ValueError(
+                f"concentration must be at most {most:.3g} for {unit.dtype}, where the rounding of "
+                f"a cosine is a nat; got {self.concentration:g}. Lower it, or pass float64."
+            )
+        return unit
 
     def loss(self, z1: Tensor, z2: Tensor) -> Tensor:
         """What to minimise over what made the views: the negative value."""

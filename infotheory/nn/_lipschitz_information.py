@@ -43,7 +43,8 @@ class LipschitzInfoNCE(nn.Module):
     ValueError
         For an unknown metric, a limit that is not positive, a negative weight, batches that are no
         floating tensors of shape (n, d) with as many rows, have fewer than two, NaN or infinity,
-        and wrong shapes of what the critic returns.
+        and for a critic that returns wrong shapes, scores or slopes that are not finite, or
+        scores without a gradient.
     TypeError
         For a critic that is no module.
 
@@ -103,7 +104,7 @@ class LipschitzInfoNCE(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Value in nats of a batch of rows drawn together, x (n, d) and y (n, e): a scalar."""
         _check(x, y)
-        return functional.info_nce(score_table(self.critic, x, y))
+        return functional.info_nce(self._scores(x, y))
 
     def slopes(self, x: Tensor, y: Tensor) -> Tensor:
         """Slope of the critic at a point between each pair together and one apart: (n,)."""
@@ -127,25 +128,45 @@ class LipschitzInfoNCE(nn.Module):
     def dependency(self, x: Tensor, y: Tensor) -> Tensor:
         """Wasserstein dependency that the critic sees, in units of distance: a scalar."""
         _check(x, y)
-        table = score_table(self.critic, x, y)
+        table = self._scores(x, y)
         seen = [self.slopes(x, y), self._slopes_at(x, y), self._slopes_at(x, y.roll(1, 0))]
         steepest = torch.cat(seen).max()
         gap = torch.diagonal(table).mean() - functional.off_diagonal(table).mean()
         # A critic that is flat everywhere sees nothing.
         return torch.where(steepest > 0, gap / torch.where(steepest > 0, steepest, 1.0), 0.0 * gap)
 
+    def _scores(self, x: Tensor, y: Tensor) -> Tensor:
+        table = score_table(self.critic, x, y)
+        _finite(table, "scores", "Look for training that diverged, or scale x and y")
+        return table
+
     def _slopes_at(self, x: Tensor, y: Tensor) -> Tensor:
         keep = torch.is_grad_enabled()
         with torch.inference_mode(False), torch.enable_grad():
             at = [z.detach().clone().requires_grad_() for z in (x, y)]
             values = one_a_row(self.critic(*at), len(x), "critic")
+            if not values.requires_grad:
+                raise ValueError(
+                    "critic must be differentiable in x and y, got scores without a gradient. "
+                    "Compute them by Torch throughout, without detach or no_grad."
+                )
             gradients = torch.autograd.grad(
                 values.sum(), at, create_graph=keep, allow_unused=True, materialize_grads=True
             )
         norms = torch.stack([torch.linalg.vector_norm(in_full(g), dim=-1) for g in gradients])
+        _finite(norms, "slopes", "A square root has none at 0: add a small number inside")
         if self.metric == "euclidean":
             return torch.linalg.vector_norm(norms, dim=0)
         return norms.amax(dim=0)
+
+
+def _finite(values: Tensor, what: str, advice: str) -> None:
+    bad = ~torch.isfinite(values)
+    if bad.any():
+        raise ValueError(
+            f"critic must have finite {what}; got NaN or infinity for {int(bad.sum())} of "
+            f"{values.numel()}. {advice}."
+        )
 
 
 def _check(x: Tensor, y: Tensor) -> None:

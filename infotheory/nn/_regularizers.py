@@ -168,7 +168,9 @@ class EffectiveEntropyRegularizer(nn.Module):
         self.entropy_weight = not_negative(entropy_weight, "entropy_weight")
         self.covariance_weight = not_negative(covariance_weight, "covariance_weight")
         self.squash = one_of(squash, "squash", tuple(SQUASHES))
-        if spacing is not None and (not isinstance(spacing, Integral) or not spacing >= 1):
+        if spacing is not None and (
+            isinstance(spacing, bool) or not isinstance(spacing, Integral) or not spacing >= 1
+        ):
             raise ValueError(f"spacing must be an integer of at least 1, or None; got {spacing!r}.")
         self.spacing, self.debias = spacing, debias
 
