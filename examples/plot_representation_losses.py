@@ -306,12 +306,16 @@ bottlenecks = {
     "Cauchy-Schwarz, beta = .1": CauchySchwarzBottleneck(0.1),
 }
 codes = {name: [few_labels(loss, seed) for seed in seeds] for name, loss in bottlenecks.items()}
-table(codes, "squared error", ("entropy", "rank", "share", "accuracy"))
+wide = CauchySchwarzBottleneck(0.0, bandwidth="median")
+wider = {"beta = 0, median width": [few_labels(wide, seed) for seed in seeds]}
+table(codes | wider, "squared error", ("entropy", "rank", "share", "accuracy"))
 
 # %%
 # The price is paid in directions and in accuracy: the code keeps less of the picture, and is worse
-# by two to three points. The prediction term alone is no better than squared error. Forgetting
-# might gain more where pictures are learnt by heart; here each step sees new views of them.
+# by two to three points. The prediction term alone is no better than squared error, and worth
+# little with a width as large as the median distance of the pictures: then it hardly asks which
+# picture a prediction is for. Forgetting might gain more where pictures are learnt by heart; here
+# each step sees new views of them.
 
 figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.9), layout="constrained")
 panels = (

@@ -289,7 +289,7 @@ class MixedKSG(MutualInformationEstimator):
         What repeated real numbers are. "atoms": true repeats (zero inflation, counts), handled
         by the published rule. "spread": rounded measurements; each is spread uniformly between
         the midpoints to its neighbours, which leaves the information unchanged. Where both
-        variables are rounded finely, "atoms" is far too high (0.6 nats for independent data
+        variables are rounded finely, "atoms" is far too high (0.3 nats for independent data
         rounded to a tenth of a standard deviation at n = 300), "spread" is not.
     random_state : int, RandomState or None
         For "spread"; an int makes the result reproducible.

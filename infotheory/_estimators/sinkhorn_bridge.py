@@ -104,7 +104,7 @@ class SinkhornBridge(TransportEstimator):
     has at epsilon. That is right to first order where y given x has one mode. On the mixture
     benchmark in 16 columns at epsilon 0.1, 5 000 rows, the unexplained variance of the plan fell
     from 27 to 10 %. It does not save what is far too little data: in 64 and 128 columns at that
-    epsilon it was 40 and 64 %, where one normal law had 13 and 10 %, and LightSB 0.5 %.
+    epsilon it was 40 and 64 %, where one normal law had 13 and 10 %, LightSB 0.3 and 0.5 %.
 
     At time 1 the bridge collapses to the fitted rows of y: every draw is a copy of one, or of
     one pulled to the mean. `tau` near 1 blurs the copies; each percent it stays away adds a

@@ -320,8 +320,9 @@ def random_mixture_pair(
     -----
     The benchmark publishes its parameters as files and no recipe. This is the same construction
     with parameters of its own: figures compare with published ones in size, not digit by digit.
-    Over 60 rows x, the normal law with the moments of (X, y) had a cBW2-UVP of 35, 28 and 1.4 %
-    at d = 2 (epsilon 0.1, 1 and 10), 36, 50 and 3.3 % at d = 16, and 18, 42 and 3.3 % at d = 64.
+    The normal law with the moments of (X, y) had a cBW2-UVP of 23, 24 and 1.4 % at d = 2 (epsilon
+    0.1, 1 and 10), 25, 45 and 3.2 % at d = 16, and 13, 38 and 3.3 % at d = 64
+    (``benchmarks/mixtures.py``).
     Source: Gushchin et al. (2023), arXiv:2306.10161.
 
     Examples
