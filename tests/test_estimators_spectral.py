@@ -186,6 +186,15 @@ def test_notes_at_the_ceiling_of_the_kernel() -> None:
 
 
 @pytest.mark.parametrize("alpha", [0.7, 1.0, 1.01, 2.0])
+def test_nothing_depends_on_a_constant():
+    x = np.random.default_rng(0).normal(size=(30, 1))
+    for pair, name in (((x, np.ones(30)), "y"), ((np.full((30, 2), 3.0), x), "X")):
+        found = MatrixMutualInformation().fit(*pair)
+        assert found.mutual_information_ == 0.0
+        assert f"{name} is constant; nothing depends on it." in found.notes_
+        assert MatrixMutualInformation().fit(*pair, condition=x).mutual_information_ == 0.0
+
+
 def test_values_of_rows_are_the_derivative_of_the_entropy(alpha: float) -> None:
     K = gaussian_gram(np.random.default_rng(0).normal(size=(12, 2)), bandwidth=2.0)
     values = gram_row_values(K, alpha)

@@ -164,6 +164,20 @@ def test_labels() -> None:
     assert mixed.bandwidth_[0] is None
 
 
+@pytest.mark.parametrize("payoff", ["symmetry", "hsic"])
+@pytest.mark.parametrize("words", [{"discrete": True}, {"bandwidth": 1e-8}, {"bandwidth": 1e8}])
+def test_bets_that_cannot_pay_are_noted(payoff: str, words: dict[str, Any]) -> None:
+    x = np.random.default_rng(0).normal(size=(100, 1))
+    test = SequentialIndependenceTest(payoff=payoff, **words)
+    assert test.update(x[:20], x[:20]).notes_ == ()
+    (note,) = test.update(x[20:], x[20:]).notes_
+    assert note.startswith("None of 45 bets has paid or cost anything")
+    # Labels that come again, and rows a bandwidth apart or not at all, are something to bet on.
+    test.update(np.tile(x[:2], (40, 1)), np.tile(x[:2], (40, 1)))
+    if "discrete" in words:
+        assert test.notes_ == ()
+
+
 def test_constant_streams() -> None:
     x, y = some_stream(80, rho=0.9)
     test = SequentialIndependenceTest().fit(np.ones_like(x), y)

@@ -29,6 +29,10 @@ _METHODS = {"exact", "auto", "low-rank", "hutch++", "fourier"}
 _COMMON: dict = {"alpha": [Interval(Real, 0, None, closed="neither")], "bandwidth": BANDWIDTH}
 
 
+def _is_constant(x: Variable) -> bool:
+    return all(len(np.unique(column)) == 1 for column in x.columns)
+
+
 def _least_ratio(alpha: float) -> float:
     """Of the bias on half the rows: n^-0.58 where many small eigenvalues count, 1/n for squares."""
     return 1.5 if alpha < 2 else 1.99
@@ -148,7 +152,7 @@ class MatrixEntropy(EntropyEstimator):
         self._found: tuple[float, float] | None = None
         self.approximation_error_ = 0.0
         notes = []
-        if all(len(np.unique(column)) == 1 for column in x.columns):
+        if _is_constant(x):
             self.entropy_ = 0.0
             notes.append("X is constant: its entropy is 0, whatever the kernel.")
         elif self.bandwidth_ is None:
@@ -313,7 +317,13 @@ class MatrixMutualInformation(MutualInformationEstimator):
         grams = self._grams(self._variables)
         entropies = [float(matrix_entropy(product, self.alpha)) for product in _terms(grams)]
         self.mutual_information_ = float(np.dot(_SIGNS[: len(entropies)], entropies))
-        notes = pairing_notes(X, y, condition)
+        constant = [v.name for v in (x, target) if _is_constant(v)]
+        if constant:
+            self.mutual_information_ = 0.0
+        notes = [
+            *pairing_notes(X, y, condition),
+            *(f"{name} is constant; nothing depends on it." for name in constant),
+        ]
         if any(width is not None for width in self.bandwidth_):
             notes += entropy_ceiling_note(entropies[2], len(x), "The joint entropy")
         self.notes_ = tuple(notes)

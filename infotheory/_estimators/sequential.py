@@ -22,6 +22,7 @@ from infotheory.functional._independence_payoffs import (
 )
 
 _BLOCK = 64  # rows whose kernel values are computed at once
+_MANY_BETS = 10  # without any payoff, from where there is something to say
 
 
 class SequentialIndependenceTest(BaseEstimator):
@@ -95,7 +96,9 @@ class SequentialIndependenceTest(BaseEstimator):
     without dependence 3 to 5 % were rejected at alpha = .05, in each of five laws.
 
     A variable that is constant shows no dependence and has no bandwidth: the burn-in goes on until
-    both have varied within its last `n_burn_in` pairs. There is no ceiling on the wealth; each bet
+    both have varied within its last `n_burn_in` pairs. Labels that never come twice, and kernels
+    under which all rows are different or all alike, leave nothing to bet on, which a note says
+    after ten bets. There is no ceiling on the wealth; each bet
     can at most double it.
 
     Complexity: O(t (d + e)) for pair t, in time and memory. Source: Podkopaev, Blöbaum,
@@ -352,9 +355,9 @@ class SequentialIndependenceTest(BaseEstimator):
         """Bets on an even number of rows; the wealth after each, up to a rejection."""
         assert self._witness is not None
         payoffs, self._witness = bets_on_rows(self._witness, x, y, *self.bandwidth_)
+        squares = self._squares + np.cumsum(payoffs**2)
+        self._squares = float(squares[-1])
         if self.payoff == "symmetry":
-            squares = self._squares + np.cumsum(payoffs**2)
-            self._squares = float(squares[-1])
             payoffs = scaled_payoff(payoffs, squares, self.n_bets_ + np.arange(len(payoffs)) + 1.0)
         wealth, self._bettor = after_payoffs(self.strategy, self._bettor, payoffs)  # type: ignore[arg-type]
         reached = wealth >= -math.log(self.alpha)
@@ -369,6 +372,13 @@ class SequentialIndependenceTest(BaseEstimator):
         if not len(path):
             return
         self.log_wealth_path_ = np.concatenate([self.log_wealth_path_, path])
+        self.notes_ = ()
+        if self._squares == 0 and self.n_bets_ >= _MANY_BETS:
+            self.notes_ = (
+                f"None of {self.n_bets_} bets has paid or cost anything: the kernels see no two "
+                f"rows as alike, or all of them. Declare numbers as such (discrete=False), or pass "
+                f"bandwidths of the size of the distances between rows.",
+            )
         self.log_wealth_ = float(path[-1])
         with np.errstate(over="ignore"):
             self.wealth_ = self.e_value_ = float(np.exp(path[-1]))
