@@ -182,11 +182,7 @@ def test_notes_at_the_ceiling_of_the_kernel() -> None:
     assert one_column.interval == (0, 0)
 
 
-# Intervals and tests
-
-
-@pytest.mark.parametrize("alpha", [0.7, 1.0, 1.01, 2.0])
-def test_nothing_depends_on_a_constant():
+def test_nothing_depends_on_a_constant() -> None:
     x = np.random.default_rng(0).normal(size=(30, 1))
     for pair, name in (((x, np.ones(30)), "y"), ((np.full((30, 2), 3.0), x), "X")):
         found = MatrixMutualInformation().fit(*pair)
@@ -195,6 +191,10 @@ def test_nothing_depends_on_a_constant():
         assert MatrixMutualInformation().fit(*pair, condition=x).mutual_information_ == 0.0
 
 
+# Intervals and tests
+
+
+@pytest.mark.parametrize("alpha", [0.7, 1.0, 1.01, 2.0])
 def test_values_of_rows_are_the_derivative_of_the_entropy(alpha: float) -> None:
     K = gaussian_gram(np.random.default_rng(0).normal(size=(12, 2)), bandwidth=2.0)
     values = gram_row_values(K, alpha)
