@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from infotheory._base import _Shape
 from infotheory._interrupts import all_or_nothing
-from infotheory._neural import import_torch
+from infotheory._neural import STOPPING, TRAINING, import_torch
 from infotheory._resampling import local_random_state
 from infotheory._validation import Variable, check_same_length, describe, pairing_notes
 
 _FEWEST_HELD_OUT = 2
 _FEW_ROWS = 10  # below which all rows train and select
+_DEAREST = 1e12  # price beyond which losses and their gradients leave float32
 _NOISES = 8  # draws of the code in comparisons between states of training
 
 
@@ -26,21 +27,11 @@ class BottleneckNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Shap
     """A network whose representation of x is charged for: subclasses say what it is."""
 
     _parameter_constraints: dict = {
-        "beta": [Interval(Real, 0, None, closed="left")],
+        "beta": [Interval(Real, 0, _DEAREST, closed="both")],
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"relu", "silu", "gelu", "tanh"})],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "max_seconds": [Interval(Real, 0, None, closed="neither"), None],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "device": "no_validation",  # a name or a device of Torch: choose_device looks
+        **TRAINING,
+        **STOPPING,
         "random_state": ["random_state", np.random.Generator],
-        "verbose": ["verbose"],
     }
 
     def __sklearn_tags__(self) -> Any:
@@ -88,12 +79,16 @@ class BottleneckNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Shap
             )
         x = self._check_X(X)
         targets = self._checked_target(y, x)
+        notes += _constant_notes(
+            self._varies_y, "y", "nothing can be told of it, whatever is kept of X"
+        )
         layers, device = layer_sizes(self.hidden_layer_sizes), choose_device(self.device)
         rng = np.random.default_rng(local_random_state(self.random_state).randint(2**31 - 1))
         values = x.values
-        self._centre, self._scale = _moments(values, "X")
-        if targets.ndim == 2:
-            notes += _constant_notes(targets)
+        self._centre, scale, varies = _moments(values, "X")
+        # What does not vary is left out, in new rows too, where nothing was learnt of it.
+        self._scale = np.where(varies, scale, np.inf)
+        notes += _constant_notes(varies, "X", "left out, in new rows too")
         rows = (values - self._centre) / self._scale
         training, held_out = self._split(targets, rng, notes)
         plan = Plan(
@@ -136,6 +131,8 @@ class BottleneckNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Shap
         self._measure(rows[held_out], notes)
         self.notes_ = tuple(notes)
         return self
+
+    _varies_y: np.ndarray  # a column of the target each
 
     def _checked_target(self, y: Any, x: Variable) -> np.ndarray:
         """The target as numbers (n, e) of mean 0 and variance 1, or as codes (n,)."""
@@ -209,7 +206,7 @@ class RegressionTarget:
         check_same_length(x, target)
         values = target.values
         self._n_axes = y.ndim if hasattr(y, "ndim") else np.asarray(y).ndim
-        self._centre_y, self._scale_y = _moments(values, "y")
+        self._centre_y, self._scale_y, self._varies_y = _moments(values, "y")
         return (values - self._centre_y) / self._scale_y
 
     def predict(self, X: Any) -> np.ndarray:
@@ -228,8 +225,8 @@ class RegressionTarget:
         return told[:, 0] if self._n_axes == 1 else told
 
 
-def _moments(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each column, 1 where it does not vary."""
+def _moments(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column, 1 where it does not vary, and where it does."""
     largest = np.abs(values).max(axis=0)
     # In units of the largest, whose squares neither overflow nor vanish.
     unit = np.where(largest > 0, largest, 1.0)
@@ -246,16 +243,16 @@ def _moments(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
             f"{name} must have columns whose deviations are within the range of float64, got "
             f"values up to {largest[j]:.3g} in column {j}. Give it in other units."
         )
-    return centre, scale
+    return centre, scale, some
 
 
-def _constant_notes(targets: np.ndarray) -> list[str]:
-    """Of a standardised target: which columns do not vary."""
-    still = np.flatnonzero(targets.std(axis=0) < 0.5)
+def _constant_notes(varies: np.ndarray, name: str, outcome: str) -> list[str]:
+    """Which columns do not vary, and what comes of it."""
+    still = np.flatnonzero(~varies)
     if not len(still):
         return []
-    which = "y is" if len(still) == targets.shape[1] else f"Columns {still.tolist()} of y are"
-    return [f"{which} constant: nothing can be told of it, whatever is kept of X."]
+    which = f"{name} is" if len(still) == len(varies) else f"Columns {still.tolist()} of {name} are"
+    return [f"{which} constant: {outcome}."]
 
 
 def _target_tensor(targets: np.ndarray) -> Any:

@@ -30,6 +30,25 @@ _MOST_LABELS = 20
 _FEW_ROWS = 500
 _MANY_COPIES = 0.2  # share of rows that a note tells of
 
+# What constructors of estimators with networks take alike.
+TRAINING: dict[str, Any] = {
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "activation": [StrOptions({"relu", "silu", "gelu", "tanh"})],
+    "batch_size": [Interval(Integral, 2, None, closed="left")],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "max_seconds": [Interval(Real, 0, None, closed="neither"), None],
+    "device": "no_validation",  # a name or a device of Torch: choose_device looks
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+STOPPING: dict[str, Any] = {
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left")],
+}
+
 
 @dataclass(frozen=True)
 class CrossFit:
@@ -99,22 +118,11 @@ class NeuralMutualInformation(MutualInformationEstimator):
     _rows_a_batch: int | None = None  # those of a loader, instead of `batch_size`
     _parameter_constraints: dict = {
         "reference": [StrOptions({"gaussian"}), None],
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"relu", "silu", "gelu", "tanh"})],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "max_seconds": [Interval(Real, 0, None, closed="neither"), None],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
+        **TRAINING,
+        **STOPPING,
         "n_folds": [Interval(Integral, 2, None, closed="left")],
         "n_ensemble": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
-        "device": "no_validation",  # a name or a device of Torch: choose_device looks
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
     _information_laws = {
         "row-order": "sampling",

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from infotheory._base import TransportEstimator
 from infotheory._bridges import check_target, check_times, default_epsilon, pinned_path
 from infotheory._interrupts import all_or_nothing
-from infotheory._neural import import_torch
+from infotheory._neural import TRAINING, import_torch
 from infotheory._plan_coordinates import PlanCoordinates
 from infotheory._resampling import local_random_state
 from infotheory._transport_samples import check_extent
@@ -33,16 +33,8 @@ class NeuralTransport(TransportEstimator):
     _parameter_constraints: dict = {
         "epsilon": [Interval(Real, 0, None, closed="neither"), None],
         "reference": [StrOptions({"gaussian"}), None],
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"relu", "silu", "gelu", "tanh"})],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "max_seconds": [Interval(Real, 0, None, closed="neither"), None],
-        "device": "no_validation",  # a name or a device of Torch: choose_device looks
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        **TRAINING,
     }
 
     unit_ = "squared column units"

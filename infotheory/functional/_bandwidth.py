@@ -126,7 +126,7 @@ def _width(X: np.ndarray, rule: str, n_neighbors: int, max_rows: int) -> float:
         if rule == "median":
             found = float(np.median(distances))
         else:
-            found = _likeliest(distances, some.shape[0], d)
+            found = _likeliest(distances, d)
             found *= (some.shape[0] / n) ** (1 / (d + 4))
     return scale * (found if found > 0 else _usual_distance(X, some))
 
@@ -193,7 +193,7 @@ def _neighbor_distance(X: np.ndarray, some: np.ndarray, k: int) -> float:
     return total / some.shape[0]
 
 
-def _likeliest(distances: np.ndarray, n: int, d: int) -> float:
+def _likeliest(distances: np.ndarray, d: int) -> float:
     from scipy.optimize import minimize_scalar
     from scipy.spatial.distance import squareform
 

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import digamma, xlog1py, xlogy
 
-_EULER = 0.5772156649015329
 _BLOCK = 2**21  # table entries held at once by the leave-one-out values
 
 
