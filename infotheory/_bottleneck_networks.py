@@ -19,6 +19,7 @@ from infotheory.nn import VariationalBottleneck
 
 _DRAWS = 32  # codes of a row over which probabilities are averaged
 _AT_ONCE = 4096  # rows
+_DIVERGED = 1e15  # of standardised targets, whose kernels would leave the range of floats
 
 
 class _Encoder(nn.Module):
@@ -124,6 +125,8 @@ class CauchySchwarzNetwork(nn.Module):
         t = self.encoder(x)
         told = self.head(t)
         width, width_y = self._widths
+        if not torch.maximum(t.detach().abs().max(), told.detach().abs().max()) < _DIVERGED:
+            return math.nan * told.sum()  # training stops and says so
         if self._loss == "squared-error":
             loss = (y - told).square().mean()
         else:

@@ -438,3 +438,36 @@ def test_a_constant_target_is_noted():
     y = np.column_stack([X[:, 0], np.ones(30)])
     assert any("[1] of y are constant" in note for note in model.fit(X, y).notes_)
     assert not any("constant" in note for note in model.fit(X, X).notes_)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_constant_columns_of_x_are_left_out_and_noted(kind):
+    X, y = wave(50)
+    target = y > 0 if kind is VariationalBottleneckClassifier else y
+    X[:, 1] = 5.0
+    model = kind(**SMALL).fit(X, target)
+    assert "Columns [1] of X are constant: left out, in new rows too." in model.notes_
+    other = np.column_stack([X[:, 0], np.linspace(-1e3, 1e3, 50)])
+    np.testing.assert_array_equal(model.transform(other), model.transform(X))
+    model.fit(np.ones((50, 2)), target)
+    assert any(note.startswith("X is constant") for note in model.notes_)
+
+
+def test_a_single_class_is_noted():
+    X, _ = wave(50)
+    model = VariationalBottleneckClassifier(**SMALL).fit(X, np.full(50, "a"))
+    assert any(note.startswith("y is constant") for note in model.notes_)
+
+
+def test_training_that_diverges_says_so():
+    X, y = wave(50)
+    words = {**SMALL, "max_iter": 60, "learning_rate_init": 1e3}
+    with pytest.raises(RuntimeError, match="training diverged"):
+        CauchySchwarzBottleneckRegressor(**words).fit(X, y)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_prices_beyond_floats_are_refused(kind):
+    X, y = wave(50)
+    with pytest.raises(ValueError, match=r"'beta' .* in the range \[0.0, 1000000000000.0\]"):
+        kind(**{**SMALL, "beta": 1e300}).fit(X, y > 0)

@@ -26,7 +26,7 @@ class CauchySchwarzBottleneckRegressor(RegressionTarget, RegressorMixin, Bottlen
     Parameters
     ----------
     beta : float
-        Price of the dependence, at least 0; that is 0 for none, and about 1 where t tells all.
+        Price of the dependence, from 0 to 1e12; that is 0 for none, and about 1 where t tells all.
     loss : {"conditional-cauchy-schwarz", "squared-error"}
         "squared-error" takes the mean squared error of the standardised y instead of the
         divergence; with ``beta=0`` that is the plain network.
@@ -178,7 +178,7 @@ class CauchySchwarzBottleneckRegressor(RegressionTarget, RegressorMixin, Bottlen
         with torch.no_grad():
             rows = torch.from_numpy(held_out).to(next(self._network.parameters()).device)
             network: Any = self._network
-            self.dependence_ = float(network.dependence(rows))
+            self.dependence_ = float(network.dependence(rows)) + 0.0  # -0.0 is 0
         notes += _width_notes(held_out[:1024], self.bandwidth_)
 
 

@@ -103,7 +103,7 @@ class VariationalBottleneckRegressor(RegressionTarget, RegressorMixin, _Variatio
     Parameters
     ----------
     beta : float
-        Price of a nat of the rate, at least 0, in nats of log-likelihood. At 1 it is a bound on
+        Price of a nat of the rate, from 0 to 1e12, in nats of log-likelihood. At 1 it is a bound on
         the likelihood of y; above, as a rule, nothing is worth it.
     n_components : int
         Columns of t.
@@ -182,7 +182,7 @@ class VariationalBottleneckClassifier(ClassifierMixin, _Variational):
     Parameters
     ----------
     beta : float
-        Price of a nat of the rate, at least 0, in nats of log-likelihood.
+        Price of a nat of the rate, from 0 to 1e12, in nats of log-likelihood.
     n_components : int
         Columns of t.
     hidden_layer_sizes : array-like of int
@@ -256,6 +256,7 @@ class VariationalBottleneckClassifier(ClassifierMixin, _Variational):
         column = column_or_1d(y, warn=True)
         check_classification_targets(column)
         self.classes_, codes = np.unique(column, return_inverse=True)
+        self._varies_y = np.array([len(self.classes_) > 1])
         return codes.astype(np.int64)
 
     def predict_proba(self, X: Any) -> np.ndarray:
