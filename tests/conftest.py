@@ -19,7 +19,7 @@ else:
     torch.set_num_threads(1)
 
 # The examples of a run are a function of the test alone, and a busy machine fails no test.
-settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=50)
+settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=30)
 settings.load_profile("reproducible")
 
 

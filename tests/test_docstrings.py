@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import re
@@ -57,11 +58,13 @@ def fields_of(section):
     return {name.strip("* ") for entry in entries for name in entry.split(",")}
 
 
+@functools.cache
 def read(path, name):
     thing = getattr(importlib.import_module(path), name)
     return thing, sections_of(thing)
 
 
+@functools.cache
 def parameters_of(thing):
     parameters = inspect.signature(thing).parameters.values()
     return {p.name for p in parameters if p.name not in ("self", "args", "kwargs")}

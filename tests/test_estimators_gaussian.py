@@ -26,7 +26,7 @@ def mean_and_error(values):
 
 
 def test_entropy_is_unbiased_at_small_n():
-    values = [GaussianEntropy().fit(draws(6, s)).entropy_ for s in range(2000)]
+    values = [GaussianEntropy().fit(draws(6, s)).entropy_ for s in range(1000)]
     mean, tolerance = mean_and_error(values)
     assert abs(mean - float(gaussian_entropy(COVARIANCE))) < tolerance
 
@@ -57,7 +57,7 @@ def test_divergence_is_unbiased_at_small_n(kind):
     backward = float(gaussian_kl(shift, other, np.zeros(3), COVARIANCE))
     truth = {"kl": forward, "reverse-kl": backward, "jeffreys": forward + backward}[kind]
     values = []
-    for s in range(2000):
+    for s in range(1000):
         X, y = infotheory.two_samples(draws(14, s), draws(12, s + 10_000, other, shift))
         values.append(GaussianDivergence(kind=kind).fit(X, y).divergence_)
     mean, tolerance = mean_and_error(values)

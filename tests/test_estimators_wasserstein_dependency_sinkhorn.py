@@ -195,7 +195,7 @@ def test_gradients():
 def test_arrays_keep_their_library():
     strict = pytest.importorskip("array_api_strict")
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(10, 1)) * [1.0]
+    x = rng.normal(size=(6, 1)) * [1.0]
     x[0] = 3e4  # beyond what exp can hold
     c_x, c_y = costs(x, x[::-1])
     expected = transport_dependence(c_x, c_y, epsilon=30.0)

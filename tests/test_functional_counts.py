@@ -201,7 +201,14 @@ def nsb_by_mpmath(counts: list[int], size: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("counts", "size"), [([1], 10), ([5], 2), ([1, 1, 1, 1], 50), ([3, 3, 3], 3), ([50, 1], 1000)]
+    ("counts", "size"),
+    [
+        ([1], 10),
+        ([50, 1], 1000),
+        pytest.param([5], 2, marks=pytest.mark.slow),
+        pytest.param([1, 1, 1, 1], 50, marks=pytest.mark.slow),
+        pytest.param([3, 3, 3], 3, marks=pytest.mark.slow),
+    ],
 )
 def test_nsb_agrees_with_quadrature_in_50_digits(counts: list[int], size: int) -> None:
     value = discrete_entropy(np.array(counts), method="nsb", n_categories=size)

@@ -127,3 +127,48 @@ def test_wrong_ensembles_and_shields() -> None:
         ValueError, match=r"states\[1\] must be the state of the subsystems \(0, 1\)"
     ):
         markov_entropy_decomposition([np.eye(2) / 2, np.eye(2) / 2], (2, 2))
+
+
+@pytest.mark.parametrize(
+    "probabilities",
+    [[0.5, 0.5], None, np.array(["a", "b"]), np.ma.MaskedArray([0.5, 0.5], mask=[0, 1])],
+)
+def test_probabilities_that_are_no_array_of_numbers(probabilities):
+    states = np.stack([np.diag([1.0, 0.0]), np.eye(2) / 2])
+    with pytest.raises(TypeError, match="probabilities must"):
+        holevo_information(states, probabilities)
+
+
+def test_probabilities_of_integers_and_of_complex_numbers():
+    states = np.stack([np.diag([1.0, 0.0]), np.eye(2) / 2])
+    assert holevo_information(states, np.array([0, 1])) == pytest.approx(0.0)
+    with pytest.raises(ValueError, match="probabilities must be real"):
+        holevo_information(states, np.array([0.5 + 0j, 0.5 + 0j]))
+
+
+@pytest.mark.parametrize("function", [partial_trace, partial_transpose])
+def test_parts_of_what_is_no_square_matrix(function):
+    for bad in (np.ones(4), np.ones((3, 4)), np.array(1.0)):
+        with pytest.raises(ValueError, match="rho must hold square matrices"):
+            function(bad, (2, 2), 0)
+    masked = np.ma.MaskedArray(np.eye(4) / 4, mask=np.eye(4))
+    for bad in (np.eye(4).tolist(), None, masked):
+        with pytest.raises(TypeError, match="rho must"):
+            function(bad, (2, 2), 0)
+
+
+def test_states_of_halves_objects_and_two_libraries():
+    rho = np.eye(2) / 2
+    for bad, words in (
+        (rho.astype(np.float16), "single or double precision"),
+        (rho.astype(object), "numbers"),
+        (rho.astype(str), "numbers"),
+    ):
+        with pytest.raises(TypeError, match=f"rho must .*{words}"):
+            density_matrix_entropy(bad)
+    assert density_matrix_entropy(rho.astype(np.longdouble)) == pytest.approx(math.log(2))
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match="rho must be an array of the library of all others"):
+        fidelity(rho, torch.from_numpy(rho))
+    with pytest.raises(TypeError, match="order must be a number"):
+        quantum_renyi_divergence(rho, rho, "two")  # pyright: ignore[reportArgumentType]

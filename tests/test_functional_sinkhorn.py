@@ -282,7 +282,7 @@ def test_what_cannot_be_is_said(changes, message):
 # Gradients
 
 
-@pytest.mark.parametrize("shape", [(3, 4), (4, 3)])
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2)])
 @pytest.mark.parametrize("what", ["value", "cost", "plan", "potentials", "mutual_information"])
 def test_gradients(what, shape):
     torch = pytest.importorskip("torch")

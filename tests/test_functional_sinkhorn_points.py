@@ -296,7 +296,7 @@ def test_float32_of_numpy():
 @pytest.mark.parametrize("block_size", [30, 2**20])
 def test_gradients_of_the_value(cost, block_size):
     torch = pytest.importorskip("torch")
-    x, y, a, b = (torch.tensor(v) for v in clouds(9, 9, 7, 2))
+    x, y, a, b = (torch.tensor(v) for v in clouds(9, 6, 5, 2))
     options = {"epsilon": 0.4, "tol": 1e-12}
 
     def points(x, y, log_a, log_b):
@@ -318,7 +318,7 @@ def test_gradients_of_the_value(cost, block_size):
 
 def test_gradients_under_a_group_and_of_a_cost_that_is_learnt():
     torch = pytest.importorskip("torch")
-    x, y, _, _ = (torch.tensor(v) for v in clouds(10, 6, 5, 2))
+    x, y, _, _ = (torch.tensor(v) for v in clouds(10, 4, 3, 2))
     scale = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
     x.requires_grad_()
 

@@ -303,7 +303,7 @@ def test_a_start_near_by_saves_work():
 @pytest.mark.parametrize("penalty", [0.5, (0.2, 3.0), (math.inf, 1.0)])
 def test_gradients_of_the_value(penalty):
     torch = pytest.importorskip("torch")
-    parts = [torch.tensor(v, requires_grad=True) for v in clouds(6, 4, 5)]
+    parts = [torch.tensor(v, requires_grad=True) for v in clouds(6, 3, 4)]
 
     def value(cost, a, b):
         words = {"epsilon": 0.3, "marginal_penalty": penalty, "tol": 1e-12}

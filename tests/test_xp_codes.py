@@ -79,7 +79,7 @@ def test_zeros_and_nan() -> None:
     assert n_symbols == 4
 
 
-@given(st.lists(st.text(max_size=5), min_size=1, max_size=20))
+@given(st.lists(st.text("aB \0\xe9\u4e16\U0001f600", max_size=3), min_size=1, max_size=20))
 def test_objects(labels: list[str]) -> None:
     codes, n_symbols = encode_labels(np.array(labels, dtype=object))
     order = sorted(set(labels))

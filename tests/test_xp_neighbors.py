@@ -151,7 +151,7 @@ def test_groups_take_the_largest_distance(draw, groups, seed):
 
 
 @METRICS
-@pytest.mark.parametrize("d", [2, 3, 5, 12])
+@pytest.mark.parametrize("d", [2, pytest.param(3, marks=pytest.mark.slow), 5, 12])
 @pytest.mark.parametrize("k", [3, 80])
 def test_tree_columns_and_exhaustive_search_agree(monkeypatch, metric, d, k):
     """Deep trees, one page for all rows, sorted columns in small blocks: the same answers."""
