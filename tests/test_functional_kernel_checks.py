@@ -16,6 +16,7 @@ from infotheory.functional import (
     conditional_cauchy_schwarz_divergence,
     conditional_cauchy_schwarz_mutual_information,
     density_matrix_entropy,
+    difference_of_matrix_entropies,
     fidelity,
     gaussian_gram,
     gaussian_matrix_entropy,
@@ -24,11 +25,13 @@ from infotheory.functional import (
     gram_row_sums,
     hsic,
     independence_payoffs,
+    jensen_renyi_divergence,
     kernel_bandwidth,
     matrix_entropy,
     matrix_joint_entropy,
     matrix_mutual_information,
     mmd,
+    normalized_matrix_mutual_information,
     page_entropy,
     quantum_relative_entropy,
     quantum_renyi_divergence,
@@ -168,8 +171,30 @@ def test_gram_matrices_of_other_than_real_numbers(function):
         function(np.ma.masked_less(np.eye(2), 0.5))
     with pytest.raises(TypeError, match="must hold numbers"):
         function(np.array([["a"]]))
-    with pytest.raises(ValueError, match="must have shape"):
-        function(np.ones(2))
+    for shape in ((2,), (0, 0), (2, 3)):
+        with pytest.raises(ValueError, match="must have shape"):
+            function(np.ones(shape))
+    with pytest.raises(TypeError, match=r"single or double precision.*Compute it in float32"):
+        function(np.eye(2, dtype=np.float16))
+
+
+def test_gram_matrices_of_two_libraries_and_counts_that_are_none():
+    torch = pytest.importorskip("torch")
+    for function in (
+        matrix_mutual_information,
+        matrix_joint_entropy,
+        normalized_matrix_mutual_information,
+        difference_of_matrix_entropies,
+    ):
+        with pytest.raises(TypeError, match="must be an array of the library of all others"):
+            function(MATRIX, torch.eye(2))
+    for words in ({"n_permutations": 1.5}, {"seed": None}):
+        with pytest.raises(TypeError, match=f"{next(iter(words))} must be an integer"):
+            difference_of_matrix_entropies(MATRIX, MATRIX, **words)
+    with pytest.raises(TypeError, match="n_first must be an integer"):
+        jensen_renyi_divergence(MATRIX, 1.0)
+    with pytest.raises(TypeError, match="weight must be a number"):
+        jensen_renyi_divergence(MATRIX, 1, weight="half")
 
 
 def test_orders_and_sizes_that_are_none():

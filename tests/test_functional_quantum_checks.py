@@ -16,6 +16,7 @@ from infotheory.functional import (
     holevo_information,
     markov_entropy_decomposition,
     partial_trace,
+    partial_transpose,
     quantum_mutual_information,
     quantum_renyi_divergence,
     quantum_renyi_entropy,
@@ -133,13 +134,13 @@ def test_wrong_ensembles_and_shields() -> None:
     "probabilities",
     [[0.5, 0.5], None, np.array(["a", "b"]), np.ma.MaskedArray([0.5, 0.5], mask=[0, 1])],
 )
-def test_probabilities_that_are_no_array_of_numbers(probabilities):
+def test_probabilities_that_are_no_array_of_numbers(probabilities: Any) -> None:
     states = np.stack([np.diag([1.0, 0.0]), np.eye(2) / 2])
     with pytest.raises(TypeError, match="probabilities must"):
         holevo_information(states, probabilities)
 
 
-def test_probabilities_of_integers_and_of_complex_numbers():
+def test_probabilities_of_integers_and_of_complex_numbers() -> None:
     states = np.stack([np.diag([1.0, 0.0]), np.eye(2) / 2])
     assert holevo_information(states, np.array([0, 1])) == pytest.approx(0.0)
     with pytest.raises(ValueError, match="probabilities must be real"):
@@ -147,7 +148,7 @@ def test_probabilities_of_integers_and_of_complex_numbers():
 
 
 @pytest.mark.parametrize("function", [partial_trace, partial_transpose])
-def test_parts_of_what_is_no_square_matrix(function):
+def test_parts_of_what_is_no_square_matrix(function: Any) -> None:
     for bad in (np.ones(4), np.ones((3, 4)), np.array(1.0)):
         with pytest.raises(ValueError, match="rho must hold square matrices"):
             function(bad, (2, 2), 0)
@@ -157,7 +158,7 @@ def test_parts_of_what_is_no_square_matrix(function):
             function(bad, (2, 2), 0)
 
 
-def test_states_of_halves_objects_and_two_libraries():
+def test_states_of_halves_objects_and_two_libraries() -> None:
     rho = np.eye(2) / 2
     for bad, words in (
         (rho.astype(np.float16), "single or double precision"),

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from infotheory._xp._namespace import Array, array_namespace, detached_numpy
+from infotheory._xp._namespace import Array, detached_numpy
+from infotheory.functional._kernel_checks import check_no_half
 from infotheory.functional._matrix_root import hermitian_spectrum
 from infotheory.functional._spectrum import check_semidefinite
 from infotheory.functional._transport_checks import check_library
@@ -37,6 +38,8 @@ def check_density_matrix(rho: Array, name: str = "rho") -> Array:
         If a matrix is not square or not finite, differs from its conjugate transpose, has a trace
         other than 1 or a negative eigenvalue. What rounding explains passes: the square root of
         the machine precision, relative to the largest entry or eigenvalue.
+    TypeError
+        If it is no array of numbers, is in half precision or has masked entries.
 
     Notes
     -----
@@ -82,15 +85,8 @@ def check_spectrum(spectrum: Array, name: str) -> None:
 
 def checked_state(rho: Array, name: str = "rho") -> Array:
     """The matrix in floating numbers, once it is square, finite, Hermitian and of trace 1."""
-    check_library(name, rho)
-    matrix = floating(rho)
-    values = detached_numpy(matrix)
-    shape = values.shape
-    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] == 0:
-        raise ValueError(
-            f"{name} must hold square matrices of shape (..., n, n), got shape {tuple(shape)}. The "
-            f"density matrix of a vector psi is psi psi^*: np.outer(psi, psi.conj())."
-        )
+    matrix = floating(rho, name)
+    values = detached_numpy(check_matrices(matrix, name))
     if not np.isfinite(values).all():
         raise ValueError(
             f"{name} must be finite, got nan or infinite entries. Leave such matrices out."
@@ -113,12 +109,28 @@ def checked_state(rho: Array, name: str = "rho") -> Array:
     return matrix
 
 
-def floating(matrix: Array) -> Array:
-    """Integers and booleans as float64; real and complex numbers as they are."""
-    xp = array_namespace(matrix)
-    if xp.isdtype(matrix.dtype, ("real floating", "complex floating")):
+def floating(matrix: Array, name: str) -> Array:
+    """Real and complex numbers in single or double precision; all others as double."""
+    xp = check_library(name, matrix)
+    if not xp.isdtype(matrix.dtype, ("numeric", "bool")):
+        raise TypeError(f"{name} must hold numbers, got {matrix.dtype}. Convert it to floats.")
+    check_no_half(name, matrix)
+    if matrix.dtype in (xp.float32, xp.float64, xp.complex64, xp.complex128):
         return matrix
-    return xp.astype(matrix, xp.float64)
+    is_complex = xp.isdtype(matrix.dtype, "complex floating")
+    return xp.astype(matrix, xp.complex128 if is_complex else xp.float64)
+
+
+def check_matrices(matrix: Array, name: str = "rho") -> Array:
+    """The same array, once it holds square matrices."""
+    check_library(name, matrix)
+    shape = tuple(matrix.shape)
+    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] == 0:
+        raise ValueError(
+            f"{name} must hold square matrices of shape (..., n, n), got shape {shape}. The "
+            f"density matrix of a vector psi is psi psi^*: np.outer(psi, psi.conj())."
+        )
+    return matrix
 
 
 def check_dims(n: int, dims: Sequence[int]) -> tuple[int, ...]:

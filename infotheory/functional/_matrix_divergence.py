@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 
 import numpy as np
 from array_api_compat import device
@@ -10,6 +11,7 @@ from array_api_compat import device
 from infotheory._xp._namespace import Array, array_namespace
 from infotheory.functional._matrix_entropy import matrix_joint_entropy, normalized_gram
 from infotheory.functional._spectrum import check_order, spectral_entropy
+from infotheory.functional._transport_checks import check_count, check_library
 
 
 def difference_of_matrix_entropies(
@@ -40,6 +42,8 @@ def difference_of_matrix_entropies(
     ValueError
         As in :func:`matrix_joint_entropy`, or if n_permutations is None and alpha is not 2, or
         less than 1.
+    TypeError
+        As in :func:`matrix_entropy`, or if n_permutations or seed is no integer.
 
     Notes
     -----
@@ -62,7 +66,7 @@ def difference_of_matrix_entropies(
     0.5596
     """
     check_order(alpha)
-    xp = array_namespace(K, L)
+    xp = check_library("K", K, L)
     a, b = normalized_gram(K, "K"), normalized_gram(L, "L")
     paired = matrix_joint_entropy(K, L, alpha=alpha)
     n = a.shape[-1]
@@ -73,8 +77,8 @@ def difference_of_matrix_entropies(
                 f"is known, got alpha = {alpha!r}. Pass a number of permutations, such as 10."
             )
         return _mean_entropy_of_order_two(a, b) - paired
-    if n_permutations < 1:
-        raise ValueError(f"n_permutations must be at least 1 or None, got {n_permutations!r}.")
+    check_count(1, n_permutations=n_permutations)
+    check_count(0, seed=seed)
     rng = np.random.default_rng(seed)
     total = 0.0
     for _ in range(n_permutations):
@@ -122,6 +126,8 @@ def jensen_renyi_divergence(
     ------
     ValueError
         As in :func:`matrix_entropy`, or if `n_first` or `weight` is out of its range.
+    TypeError
+        As in :func:`matrix_entropy`, or if `n_first` is no integer or `weight` no number.
 
     Notes
     -----
@@ -139,14 +145,17 @@ def jensen_renyi_divergence(
     >>> print(f"{jensen_renyi_divergence(K, 3):.4f}")  # ln 2
     0.6931
     """
-    xp = array_namespace(K)
     pooled = normalized_gram(K)
+    xp = array_namespace(pooled)
+    check_count(0, n_first=n_first)
     total = pooled.shape[-1]
     if not 1 <= n_first < total:
         raise ValueError(
             f"n_first must be from 1 to {total - 1}, so that both samples have rows, got "
             f"{n_first!r}."
         )
+    if not isinstance(weight, Real):
+        raise TypeError(f"weight must be a number between 0 and 1, got {weight!r}. Take 1/2.")
     if not 0 < weight < 1:
         raise ValueError(f"weight must be between 0 and 1, got {weight!r}.")
     ones = xp.ones(total, dtype=pooled.dtype, device=device(pooled))

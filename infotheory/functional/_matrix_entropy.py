@@ -7,10 +7,11 @@ from typing import Any
 
 from array_api_compat import device
 
-from infotheory._xp._namespace import Array, array_namespace, as_float
-from infotheory.functional._kernel_checks import check_numbers
+from infotheory._xp._namespace import Array, as_working_float
+from infotheory.functional._kernel_checks import check_no_half, check_numbers
 from infotheory.functional._matrix_root import detached
 from infotheory.functional._spectrum import check_finite, spectral_entropy
+from infotheory.functional._transport_checks import check_library
 
 
 def normalized_gram(K: Array, name: str = "K") -> Array:
@@ -20,7 +21,7 @@ def normalized_gram(K: Array, name: str = "K") -> Array:
     K_ij^2 <= K_ii K_jj, without which K has a negative eigenvalue.
     """
     xp = check_square(K, name)
-    K = as_float(K)
+    K = as_working_float(K)
     check_finite(K, name)
     tolerance = math.sqrt(float(xp.finfo(K.dtype).eps))
     diagonal = xp.linalg.diagonal(K)
@@ -50,9 +51,10 @@ def normalized_gram(K: Array, name: str = "K") -> Array:
 
 
 def check_square(K: Array, name: str) -> Any:
-    """The library of square matrices of real numbers, none of them masked."""
+    """The library of square matrices of real numbers, not in halves and none of them masked."""
     xp = check_numbers(name, K)
-    if K.ndim < 2 or K.shape[-1] != K.shape[-2] or K.shape[-1] < 1:
+    check_no_half(name, K)
+    if K.ndim < 2 or K.shape[-1] != K.shape[-2] or 0 in K.shape:
         raise ValueError(
             f"{name} must have shape (..., n, n), one row and column for each observation, got "
             f"{tuple(K.shape)}."
@@ -66,6 +68,7 @@ def joint_gram(*grams: Array) -> Array:
         raise ValueError("At least one Gram matrix is needed, got none.")
     for i, gram in enumerate(grams):
         check_square(gram, f"Gram matrix {i}")
+    check_library("Gram matrix 0", *grams)
     n = grams[0].shape[-1]
     product = None
     for i, gram in enumerate(grams):
@@ -105,7 +108,8 @@ def matrix_entropy(K: Array, alpha: float = 1.0) -> Array:
     ValueError
         If K is not of this form, or alpha is not positive.
     TypeError
-        If K is no array of numbers or has masked entries, or alpha is no number.
+        If K is no array of numbers, is in half precision or has masked entries, or alpha is no
+        number.
 
     Notes
     -----
@@ -255,6 +259,7 @@ def matrix_mutual_information(K: Array, L: Array, alpha: float = 1.0) -> Array:
     >>> print(f"{matrix_mutual_information(K, L):.4f}")  # that of the table of counts
     0.2158
     """
+    check_library("K", K, L)
     alone = matrix_entropy(K, alpha) + matrix_entropy(L, alpha)
     return alone - matrix_joint_entropy(K, L, alpha=alpha)
 
@@ -293,7 +298,7 @@ def normalized_matrix_mutual_information(K: Array, L: Array, alpha: float = 1.0)
     >>> print(f"{normalized_matrix_mutual_information(K, K):.4f}")
     1.0000
     """
-    xp = array_namespace(K, L)
+    xp = check_library("K", K, L)
     first, second = matrix_entropy(K, alpha), matrix_entropy(L, alpha)
     larger = xp.maximum(first, second)
     # An entropy of 0 comes out as a rounding error of either sign.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Literal
 
 from infotheory._xp._namespace import Array, array_namespace
@@ -12,6 +13,7 @@ from infotheory.functional._matrix_root import detached, hermitian_spectrum
 from infotheory.functional._quantum_entropies import state_entropy
 from infotheory.functional._sinkhorn_implicit import once_differentiable
 from infotheory.functional._spectrum import above_rounding
+from infotheory.functional._transport_checks import check_library
 
 # A mass of the one state outside the support of the other, in units of n times the machine
 # precision, that rounding of projectors and entries explains.
@@ -21,6 +23,7 @@ _LEAK = 64.0
 def _pair(rho: Array, sigma: Array) -> tuple[Array, Array]:
     """Both states checked, and complex if one is: products of both need one dtype."""
     one, other = checked_state(rho, "rho"), checked_state(sigma, "sigma")
+    check_library("rho", one, other)
     if one.shape[-1] != other.shape[-1]:
         raise ValueError(
             f"rho and sigma must be matrices of one size, got {one.shape[-1]} and "
@@ -57,6 +60,8 @@ def quantum_relative_entropy(rho: Array, sigma: Array) -> Array:
     ValueError
         If a matrix is not finite, not Hermitian, not positive semi-definite or not of trace 1,
         beyond what rounding explains (:func:`check_density_matrix`), or the sizes differ.
+    TypeError
+        If these are no arrays of numbers of one library, in half precision or have masked entries.
 
     Notes
     -----
@@ -126,6 +131,8 @@ def quantum_renyi_divergence(
     ValueError
         If the order or the kind is none of those, the order is so large that powers of the
         eigenvalues are beyond floating numbers, or as :func:`quantum_relative_entropy`.
+    TypeError
+        If the order is no number, or as :func:`quantum_relative_entropy`.
 
     Notes
     -----
@@ -147,6 +154,8 @@ def quantum_renyi_divergence(
     """
     if kind not in ("sandwiched", "petz"):
         raise ValueError(f"kind must be 'sandwiched' or 'petz', got {kind!r}.")
+    if not isinstance(order, Real):
+        raise TypeError(f"order must be a number, got {order!r}. Take 2, or 1/2.")
     fits = order >= 0.5 if kind == "sandwiched" else 0 < order < math.inf
     if not fits:
         raise ValueError(

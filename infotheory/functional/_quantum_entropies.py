@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from infotheory._xp._namespace import Array, array_namespace
+from infotheory._xp._namespace import Array, array_namespace, as_working_float
 from infotheory.functional._density_matrix import (
     Systems,
     check_dims,
@@ -13,9 +13,11 @@ from infotheory.functional._density_matrix import (
     check_systems,
     checked_state,
 )
+from infotheory.functional._kernel_checks import check_numbers
 from infotheory.functional._matrix_root import detached
 from infotheory.functional._quantum_states import partial_trace
 from infotheory.functional._spectrum import check_order, spectral_entropy
+from infotheory.functional._transport_checks import check_library
 
 _ORDERS = (
     "Order 1 is the von Neumann entropy; the limit at 0 is the logarithm of the rank, "
@@ -53,6 +55,8 @@ def density_matrix_entropy(rho: Array) -> Array:
     ValueError
         If a matrix is not finite, not Hermitian, not positive semi-definite or not of trace 1,
         beyond what rounding explains (:func:`check_density_matrix`).
+    TypeError
+        If rho is no array of numbers, is in half precision or has masked entries.
 
     Notes
     -----
@@ -350,6 +354,9 @@ def holevo_information(states: Array, probabilities: Array) -> Array:
     ValueError
         If the probabilities are negative or do not sum to 1, their number is not that of the
         states, or as :func:`density_matrix_entropy`.
+    TypeError
+        If the probabilities are no array of real numbers of the library of the states, or as
+        :func:`density_matrix_entropy`.
 
     Notes
     -----
@@ -366,8 +373,10 @@ def holevo_information(states: Array, probabilities: Array) -> Array:
     >>> print(f"{holevo_information(np.stack([zero, plus]), np.array([0.5, 0.5])):.4f}")
     0.4165
     """
-    xp = array_namespace(states)
     matrices = checked_state(states, "states")
+    xp = check_library("probabilities", probabilities, matrices)
+    check_numbers("probabilities", probabilities)
+    probabilities = as_working_float(probabilities)
     _check_probabilities(probabilities, matrices.shape)
     weights = probabilities[..., None, None]
     # Complex times real is no operation of the array API.

@@ -9,6 +9,7 @@ from infotheory._xp._namespace import Array, array_namespace
 from infotheory.functional._density_matrix import (
     Systems,
     check_dims,
+    check_matrices,
     check_systems,
     density_matrix,
 )
@@ -37,7 +38,10 @@ def partial_trace(rho: Array, dims: Sequence[int], keep: Systems) -> Array:
     Raises
     ------
     ValueError
-        If the product of `dims` is not n, or `keep` has an index twice or one out of range.
+        If matrices are not square, the product of `dims` is not n, or `keep` has an index twice
+        or one out of range.
+    TypeError
+        If rho is no array, or has masked entries.
 
     Notes
     -----
@@ -54,8 +58,8 @@ def partial_trace(rho: Array, dims: Sequence[int], keep: Systems) -> Array:
     >>> partial_trace(bell, (2, 2), keep=0).tolist()
     [[0.5, 0.0], [0.0, 0.5]]
     """
+    sizes = check_dims(check_matrices(rho).shape[-1], dims)
     xp = array_namespace(rho)
-    sizes = check_dims(rho.shape[-1], dims)
     kept = check_systems(keep, len(sizes), "keep")
     gone = tuple(s for s in range(len(sizes)) if s not in kept)
     m, rest = math.prod(sizes[s] for s in kept), math.prod(sizes[s] for s in gone)
@@ -94,7 +98,10 @@ def partial_transpose(rho: Array, dims: Sequence[int], systems: Systems) -> Arra
     Raises
     ------
     ValueError
-        If the product of `dims` is not n, or `systems` has an index twice or one out of range.
+        If matrices are not square, the product of `dims` is not n, or `systems` has an index
+        twice or one out of range.
+    TypeError
+        If rho is no array, or has masked entries.
 
     Notes
     -----
@@ -109,8 +116,8 @@ def partial_transpose(rho: Array, dims: Sequence[int], systems: Systems) -> Arra
     >>> np.linalg.eigvalsh(partial_transpose(bell, (2, 2), 1)).round(6).tolist()
     [-0.5, 0.5, 0.5, 0.5]
     """
+    sizes = check_dims(check_matrices(rho).shape[-1], dims)
     xp = array_namespace(rho)
-    sizes = check_dims(rho.shape[-1], dims)
     chosen = check_systems(systems, len(sizes), "systems")
     count = len(sizes)
     order = list(range(2 * count))
@@ -193,6 +200,6 @@ def negativity(rho: Array, dims: Sequence[int], systems: Systems) -> Array:
     >>> print(f"{negativity(bell, (2, 2), 0):.4f}")
     0.5000
     """
-    xp = array_namespace(rho)
     turned = partial_transpose(density_matrix(rho), dims, systems)
+    xp = array_namespace(turned)
     return 0.5 * (xp.sum(xp.abs(hermitian_spectrum(turned)), axis=-1) - trace(turned))
