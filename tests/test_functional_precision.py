@@ -14,6 +14,7 @@ from infotheory.functional import (
     conditional_cauchy_schwarz_mutual_information,
     effective_rank,
     gaussian_gram,
+    gram_log_row_sums,
     hsic,
     independence_payoffs,
     jensen_renyi_divergence,
@@ -174,3 +175,20 @@ def test_payoffs_that_are_missing_are_not_forgotten():
     halves = independence_payoffs(x.half(), y.half(), **widths)
     exact = independence_payoffs(x.half().double(), y.half().double(), **widths)
     torch.testing.assert_close(halves.double(), exact, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("gradient", [False, True])
+@pytest.mark.parametrize("width", [0.01, 4.0, 1e4])
+def test_products_of_matrices_are_as_exact_as_float32(width, gradient):
+    """Where rows are too many bandwidths from their mean for that, differences are taken."""
+    X = (1e3 * draw(14, 40, 16)).float()
+    X[1] = X[0]
+    X[2] = X[0] * (1 + 1e-6)
+    differences = X.double()[:, None] - X.double()[None]
+    exact = torch.exp(-torch.sum(differences**2, -1) / (2 * width**2))
+    found = gaussian_gram(X.requires_grad_(gradient), bandwidth=width).detach()
+    torch.testing.assert_close(found.double(), exact, atol=1.2e-7, rtol=0)
+    assert (found.diagonal() == 1).all()
+    assert found.max() == 1
+    logs = gram_log_row_sums(X[:1], X[2:3], bandwidth=width).item()
+    assert logs == pytest.approx(-0.5 * (differences[0, 2] ** 2).sum().item() / width**2, rel=1e-6)

@@ -28,6 +28,8 @@ from infotheory.functional._transport_checks import is_transformed
 
 _BLOCK = 2**20  # pairs of rows held at once
 MANY_COLUMNS = 32  # from where products of matrices are faster than compiled differences
+_FEW_COLUMNS = 4  # up to where differences in Torch are as fast as products
+_SHARE_OF_ROUNDING = 0.06  # of the dtype of kernels, that their exponents may be off by
 _FEW = 2**22  # pairs that one thread does at once
 _PER_PAIR = 4.5  # nanoseconds of compiled sums of two kernels, their product and squares
 _SCALE = math.sqrt(0.5 / math.log(2))  # exp(-r^2 / 2) = 2^-(_SCALE r)^2
@@ -111,6 +113,7 @@ def gram_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Array)
     caller's library, which the gradient computes a second time instead of keeping them. Distances
     are computed in float64 whatever the dtype (not on MPS, which has none), by differences except
     for more than 32 columns: there the rounding of :math:`|x|^2 / \mathrm{bandwidth}^2` counts.
+    Torch takes products of matrices from 5 columns on where it is below that of a float32 kernel.
     Source: Shawe-Taylor and Cristianini (2004), chapter 3, of products,
     doi:10.1017/CBO9780511809682.
 
@@ -171,7 +174,8 @@ def gram_log_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Ar
     X, Y, own, dtype = _scaled(X, Y, bandwidth)
 
     def sums(rows: Array, Y: Array, first: int) -> Array:
-        return logsumexp(_exponents(rows, Y, first if own else None, dtype), axis=-1)
+        exponents = _exponents(rows, Y, first if own else None, dtype, small=True)
+        return logsumexp(exponents, axis=-1)
 
     return _by_blocks(sums, X, Y)
 
@@ -290,11 +294,17 @@ def _detached(x: Array) -> Array:
     return x.detach() if hasattr(x, "detach") else x
 
 
-def _exponents(X: Array, Y: Array, first: int | None, dtype: Any) -> Array:
-    """-|x - y|^2 / 2 of all pairs of rows; X is the part of Y from row `first` on, if not None."""
+def _exponents(X: Array, Y: Array, first: int | None, dtype: Any, *, small: bool = False) -> Array:
+    """-|x - y|^2 / 2 of all pairs of rows; X is the part of Y from row `first` on, if not None.
+
+    With `small` also those next to 0 keep their digits, which exponentials of them do not need.
+    """
     xp = array_namespace(X, Y)
-    if array_api_compat.is_torch_array(X) and X.shape[-1] <= MANY_COLUMNS:
-        return xp.astype(_exponents_by_differences(X, Y), dtype, copy=False)
+    if array_api_compat.is_torch_array(X):
+        digits = 0.0 if small else _SHARE_OF_ROUNDING * float(xp.finfo(dtype).eps)
+        if X.shape[-1] > MANY_COLUMNS:
+            digits = math.inf
+        return xp.astype(_torch_exponents(X, Y, first, digits), dtype, copy=False)
     of_x = xp.sum(X * X, axis=-1)[..., :, None]
     of_y = xp.sum(Y * Y, axis=-1)[..., None, :]
     squares = of_x + of_y - 2 * (X @ xp.matrix_transpose(Y))
@@ -306,14 +316,16 @@ def _exponents(X: Array, Y: Array, first: int | None, dtype: Any) -> Array:
     return xp.astype(-0.5 * xp.where(some, squares, 0.0), dtype, copy=False)
 
 
-def _exponents_by_differences(X: Any, Y: Any) -> Any:
-    """The same, of Torch: values without cancellation, derivatives by products of matrices."""
+def _torch_exponents(X: Any, Y: Any, first: int | None, digits: float) -> Any:
+    """The same, of Torch: values as exact as `digits`, derivatives by products of matrices."""
     import torch
 
     x, y = X.detach(), Y.detach()
     with torch.no_grad():
-        distances = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
-        values = distances.square_().mul_(-0.5)
+        values = _values_by_products(x, y, first, digits)
+        if values is None:
+            distances = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+            values = distances.square_().mul_(-0.5)
     if not any(map(_needs_gradient, (X, Y))):
         return values
     # x y^T - |x|^2 / 2 - |y|^2 / 2 less itself detached: 0, with all derivatives of the exponent.
@@ -327,6 +339,25 @@ def _exponents_by_differences(X: Any, Y: Any) -> Any:
     if values.ndim == 2:
         return torch.addmm(values, left, right.mT)
     return values + left @ right.mT
+
+
+def _values_by_products(x: Any, y: Any, first: int | None, digits: float) -> Any:
+    """x y^T - |x|^2 / 2 - |y|^2 / 2, where that is faster and rounding stays below `digits`."""
+    import torch
+
+    d = x.shape[-1]
+    if d <= _FEW_COLUMNS or not digits or is_transformed(x) or is_transformed(y):
+        return None
+    of_x, of_y = (0.5 * torch.sum(part * part, dim=-1) for part in (x, y))
+    largest = 2.0 * max(float(of_x.max()), float(of_y.max()))
+    if (d + 4) * torch.finfo(x.dtype).eps * largest > digits:
+        return None
+    values = x @ y.mT
+    values -= of_x[..., :, None]
+    values -= of_y[..., None, :]
+    if first is not None:
+        values.diagonal(first, -2, -1).zero_()
+    return values.clamp_(max=0.0)
 
 
 def _by_blocks(function: Callable[..., Array], X: Array, Y: Array, axis: int = -1) -> Array:
