@@ -190,6 +190,39 @@ def test_learnt_plans():
     )
 
 
+def sparse(column, **where):
+    return figures("sparse_map", column, **where)
+
+
+def test_shares_of_the_spread_for_sparse_maps():
+    text = docstring(infotheory.SparseMonge)
+    one = {"law": "one shifted", "default": "yes", "regulariser": "l1"}
+    moved = [sparse("moved that should stay", columns=d, **one)[0] for d in (2, 5, 20, 40)]
+    assert moved == [0.08, 0.17, 0.4, 0.46]
+    assert "default .08, .17, .4 and .46 of such coordinates still move in 2, 5, 20 and 40" in text
+    errors = [sparse("error of the map", columns=d, **one)[0] for d in (2, 5, 20, 40)]
+    assert [round(e, 1 if e > 0.1 else 2) for e in errors] == [0.01, 0.04, 0.5, 1.6]
+    assert "is .01, .04, .5 and 1.6 of that of no map at all" in text
+    assert "with a tenth seven or eight in ten coordinates moved that should not" in text
+    for regulariser in ("l1", "stvs"):
+        for law in ("one shifted", "two shifted and doubled"):
+            of = {"regulariser": regulariser, "law": law}
+            for d, least, most in ((2, 0.05, 0.15), (5, 0.2, 0.3), (20, 0.4, 0.5), (40, 0.5, 0.5)):
+                found = rows("sparse_map", columns=d, **of)
+                best = min(found, key=lambda r: float(r["error of the map"]))
+                assert least <= float(best["epsilon over the spread"]) <= most
+            for d in (20, 40):
+                at = {"columns": d, "epsilon over the spread": "0.100", **of}
+                assert 0.7 <= sparse("moved that should stay", **at)[0] <= 0.82
+    few = {"regulariser": "k-overlap", "columns": 5}
+    tenth = sparse("error of the map", **few, **{"epsilon over the spread": "0.100"})
+    for law, error in zip(("one shifted", "two shifted and doubled"), tenth, strict=True):
+        assert error <= 1.15 * min(sparse("error of the map", law=law, **few))
+    many = {"regulariser": "k-overlap", "columns": 20}
+    assert min(sparse("error of the map", **many)) > 1
+    assert "it leaves a map that is worse than none at that strength, at any share" in text
+
+
 def test_regressors_through_a_bottleneck():
     said = page("bottleneck")
     for data, method, difference, error, words in (
