@@ -173,3 +173,10 @@ def test_bins_that_are_none(call, words):
 def test_a_number_of_bins_is_an_integer():
     with pytest.raises(TypeError, match=r"n_bins .* got 2.5"):
         entropy_binning_edges(TABLE, 2.5)
+
+
+def test_uniform_bins_wider_than_floats():
+    edges = uniform_binning_edges(np.array([-1.6e308, 0.0, 1.6e308]), 4)
+    np.testing.assert_allclose(edges, [-0.8e308, 0.0, 0.8e308])
+    halves = uniform_binning_edges(np.array([-6e4, 6e4], dtype=np.float16), 2)
+    assert halves.tolist() == [0.0]

@@ -138,3 +138,19 @@ def test_covariance_penalty_in_every_library(xp: Any) -> None:
         assert found.dtype == dtype
         expected = [covariance_penalty(part) for part in X]
         np.testing.assert_allclose(np.asarray(found), expected, rtol=rtol)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: spacing_entropy(np.zeros((1, 2))), "n must be at least 2, got 1"),
+        (lambda: spacing_entropy(np.zeros((5, 2)), 5), "spacing must be below n, .* got 5 for n"),
+        (lambda: spacing_entropy(np.zeros((5, 2)), 0), "spacing must be at least 1, got 0"),
+        (lambda: spacing_entropy_bias(1), "n must be at least 2, got 1"),
+        (lambda: spacing_entropy_bias(5, 5), "spacing must be below n"),
+        (lambda: covariance_penalty(np.zeros((1, 2))), "n must be at least 2, got 1"),
+    ],
+)
+def test_rows_and_spacings_that_give_no_number(call: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        call()

@@ -115,8 +115,12 @@ def uniform_binning_edges(
     """
     check_count(1, n_bins=n_bins)
     values = check_numbers("activations", activations)
-    low, high = _checked_limits(limits) if limits is not None else (values.min(), values.max())
-    edges = np.linspace(low, high, n_bins + 1)[1:-1] if high > low else np.empty(0)
+    ends = _checked_limits(limits) if limits is not None else (values.min(), values.max())
+    low, high = map(float, ends)
+    # In halves where the width itself is beyond floats.
+    part = 1.0 if np.isfinite(high - low) else 2.0
+    inner = np.linspace(low / part, high / part, n_bins + 1)[1:-1]
+    edges = part * inner if high > low else np.empty(0)
     return like_floating(edges, activations)
 
 

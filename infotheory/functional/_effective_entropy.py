@@ -9,10 +9,18 @@ from scipy.special import digamma
 
 from infotheory._xp._namespace import Array, array_namespace, as_float
 from infotheory._xp._special import safe_log
+from infotheory.functional._transport_checks import check_count
 
 
-def _default_spacing(n: int) -> int:
-    return max(1, round(math.sqrt(n)))
+def _checked_spacing(n: int, spacing: int | None) -> int:
+    """The spacing, the usual one if None, for as many rows as it needs."""
+    check_count(2, n=n)
+    if spacing is None:
+        return max(1, round(math.sqrt(n)))
+    check_count(1, spacing=spacing)
+    if spacing >= n:
+        raise ValueError(f"spacing must be below n, the number of rows, got {spacing} for n = {n}.")
+    return spacing
 
 
 def spacing_entropy_bias(n: int, spacing: int | None = None) -> float:
@@ -30,6 +38,13 @@ def spacing_entropy_bias(n: int, spacing: int | None = None) -> float:
     float
         :math:`\psi(m) - \ln m - \psi(n + 1) + \ln(n + 1)`, in nats; negative.
 
+    Raises
+    ------
+    ValueError
+        If n is below 2, or the spacing is below 1 or not below n.
+    TypeError
+        If one of them is no integer.
+
     Notes
     -----
     Each m-spacing of n uniform rows is Beta(m, n + 1 - m), so that this holds for every n, on any
@@ -42,7 +57,7 @@ def spacing_entropy_bias(n: int, spacing: int | None = None) -> float:
     >>> print(f"{spacing_entropy_bias(256):.4f} {spacing_entropy_bias(2048):.4f}")
     -0.0296 -0.0109
     """
-    m = _default_spacing(n) if spacing is None else spacing
+    m = _checked_spacing(n, spacing)
     return float(digamma(m) - math.log(m) - digamma(n + 1) + math.log(n + 1))
 
 
@@ -71,6 +86,13 @@ def spacing_entropy(
         Entropies in nats: :math:`\frac{1}{n - m} \sum_{i=1}^{n-m} \ln \bigl(\frac{n + 1}{m}
         (x_{(i+m)} - x_{(i)}) + floor\bigr)`; differentiable where no two rows are equal.
 
+    Raises
+    ------
+    ValueError
+        If there are fewer than two rows, or the spacing is below 1 or not below their number.
+    TypeError
+        If the spacing is no integer.
+
     Notes
     -----
     On the unit interval the entropy is at most 0, for the uniform law alone. The estimate of a
@@ -91,7 +113,7 @@ def spacing_entropy(
     xp = array_namespace(X)
     X = as_float(X)
     n = X.shape[-2]
-    m = _default_spacing(n) if spacing is None else spacing
+    m = _checked_spacing(n, spacing)
     ordered = xp.sort(X, axis=-2)
     gaps = ordered[..., m:, :] - ordered[..., : n - m, :]
     values = xp.mean(safe_log((n + 1) / m * gaps + floor), axis=-2)
@@ -112,6 +134,11 @@ def covariance_penalty(X: Array) -> Array:
         :math:`\frac1d \sum_{i \ne j} C_{ij}^2`, with the unbiased covariance C of the columns;
         differentiable.
 
+    Raises
+    ------
+    ValueError
+        If there are fewer than two rows.
+
     Notes
     -----
     0 for uncorrelated columns, and for a single one. For n rows of independent columns of variance
@@ -129,6 +156,7 @@ def covariance_penalty(X: Array) -> Array:
     xp = array_namespace(X)
     X = as_float(X)
     n, d = X.shape[-2:]
+    check_count(2, n=n)
     centred = X - xp.mean(X, axis=-2, keepdims=True)
     covariance = xp.matrix_transpose(centred) @ centred / (n - 1)
     each = xp.arange(d, device=device(X))
