@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Real
 
 import numpy as np
 from array_api_compat import device
@@ -13,7 +12,7 @@ from array_api_compat import device
 from infotheory._xp import array_namespace, as_float, detached_numpy
 from infotheory._xp._namespace import Array
 from infotheory.functional._graph_cache import cached_on_graph
-from infotheory.functional._law_tables import check_full_precision
+from infotheory.functional._law_tables import check_beta, check_full_precision
 from infotheory.functional._transport_checks import check_library
 
 _NAMES = ("covariance_xx", "covariance_yy", "covariance_xy")
@@ -149,7 +148,8 @@ def gaussian_information_bottleneck(
     >>> print(found.critical_betas.round(3), found.projection.round(3).tolist())
     [1.235 4.   ] [[2.743, 0.0], [0.0, 0.0]]
     """
-    beta = _checked_beta(beta)
+    check_beta(beta)
+    beta = float(beta)
     given = (covariance_xx, covariance_yy, covariance_xy)
     check_library("covariance_xx", *given)
     for name, covariance in zip(_NAMES, given, strict=True):
@@ -255,15 +255,6 @@ def gaussian_information_curve(correlations: Array, information_x: Array) -> Arr
     told_nats = 0.0 - 0.5 * j[..., 0] * xp.log(rate * xp.exp(told_j) + xp.exp(left_j))
     # Below the first critical point nothing is told.
     return xp.where(xp.any(reached, axis=-1), told_nats, 0.0)
-
-
-def _checked_beta(beta: float) -> float:
-    if not isinstance(beta, Real) or not (math.isfinite(beta) and beta > 0):
-        raise ValueError(
-            f"beta must be a finite number above 0, got {beta!r}. It is what a nat about y is "
-            f"worth in nats about x; up to 1 nothing is worth it."
-        )
-    return float(beta)
 
 
 def _check_covariances(xx: Array, yy: Array, xy: Array) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from infotheory._xp import array_namespace, detached_numpy, xlogy
 from infotheory._xp._namespace import Array, like_floating
 from infotheory.functional._bottleneck_iterations import Encoders, JointLaw, descend
 from infotheory.functional._deterministic_bottleneck import agglomerated, found
-from infotheory.functional._law_tables import check_tol, checked_joint
+from infotheory.functional._law_tables import check_beta, check_tol, checked_joint
 from infotheory.functional._transport_checks import check_library
 
 _FUNCTION = 1e-9  # nats of H(Y | X) below which y is a function of x
@@ -212,11 +211,7 @@ def information_bottleneck(
 
 
 def checked_beta(beta: float) -> float:
-    if not isinstance(beta, Real) or not (math.isfinite(beta) and beta > 0):
-        raise ValueError(
-            f"beta must be a finite number above 0, got {beta!r}. It is what a nat about y is "
-            f"worth in nats about x; up to 1 nothing is worth it."
-        )
+    check_beta(beta)
     if beta > _LARGEST_BETA:
         raise ValueError(
             f"beta must be at most {_LARGEST_BETA:g}, got {beta!r}: rounding hides what T has of x "

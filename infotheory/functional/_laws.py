@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import array_api_compat
 import numpy as np
 
-from infotheory._xp import detached_numpy
 from infotheory._xp._namespace import Array
+from infotheory.functional._law_tables import checked_probabilities, checked_total, precision_of
 
 
 class Law(NamedTuple):
@@ -28,31 +27,14 @@ def checked_law(p: Array, name: str) -> Law:
     ``Generator.choice``; masses are divided by it. It is exactly rounded, so that the order of the
     outcomes changes no mass.
     """
-    if not array_api_compat.is_array_api_obj(p):
-        raise TypeError(
-            f"{name} must be an array of probabilities, got {type(p).__name__}. Convert it, for "
-            f"example with numpy.asarray."
-        )
-    given = detached_numpy(p)
-    if given.ndim != 1 or not given.size:
+    values = checked_probabilities(p, name, "the probabilities of its outcomes as one row")
+    if values.ndim != 1:
         raise ValueError(
-            f"{name} must have one axis and at least one entry, got shape {given.shape}. Pass the "
-            f"probabilities of its outcomes as one row."
+            f"{name} must have one axis alone, got shape {values.shape}. Pass the probabilities of "
+            f"its outcomes as one row."
         )
-    if given.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{name} must be real numbers, got dtype {given.dtype}. Pass its probabilities."
-        )
-    values = given.astype(np.float64)
-    _refuse(values, ~np.isfinite(values), name, "finite", "Replace or remove such outcomes.")
-    _refuse(values, values < 0, name, "non-negative", "Probabilities are at least 0.")
-    precision = float(np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps)
-    total, tolerance = math.fsum(values), math.sqrt(precision)
-    if abs(total - 1) > tolerance:
-        raise ValueError(
-            f"{name} must sum to 1 within {tolerance:.1e}, got a sum of {total:.10g}. Divide it by "
-            f"its sum if these are weights."
-        )
+    precision = precision_of(p)
+    total = checked_total(values, name, precision)
     outcomes = np.flatnonzero(values)
     return Law(values[outcomes] / total, outcomes, len(values), precision)
 
@@ -74,12 +56,6 @@ def checked_choice(value: str, name: str, choices: tuple[str, ...]) -> None:
             f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}. Pass one of "
             f"these names."
         )
-
-
-def _refuse(values: np.ndarray, wrong: np.ndarray, name: str, rule: str, advice: str) -> None:
-    if wrong.any():
-        i = int(wrong.argmax())
-        raise ValueError(f"{name} must be {rule}, got {values[i]} at index {i}. {advice}")
 
 
 def entropy_of(masses: np.ndarray) -> float:

@@ -11,7 +11,14 @@ import numpy as np
 
 from infotheory._xp import array_namespace, detached_numpy, safe_log
 from infotheory._xp._namespace import Array
-from infotheory.functional._sinkhorn_ascent import Ascent, Counts, Problem
+from infotheory.functional._sinkhorn_ascent import (
+    MOST_LEFT,
+    STAGE_TOL,
+    Ascent,
+    Counts,
+    Problem,
+    epsilon_path,
+)
 from infotheory.functional._sinkhorn_implicit import off_graph
 from infotheory.functional._sinkhorn_kernels import soft_minimum
 from infotheory.functional._sinkhorn_plan import EntropicPlan
@@ -31,12 +38,6 @@ from infotheory.functional._transport_checks import (
 )
 
 METHODS = ("auto", "log", "kernel", "truncated", "newton")
-_FACTOR = 4.0  # between the epsilons of the path
-# Marginal error at which the path goes on: Newton steps from further off may not find the way.
-_STAGE_TOL = 0.01
-_FIRST_SHARE = 0.02  # of the range of costs, from which no path is needed
-_NEWTON_STEPS = 60
-_MOST_LEFT = 25.0  # sweeps foreseen, above which a handful of Newton steps is the shorter way
 
 
 def sinkhorn(
@@ -252,16 +253,14 @@ def _solve(
     f = xp.zeros_like(problem.a) if start is None else start
     if method == "log":
         return _in_logs(problem, epsilon, tol, max_iter, f)
-    most_left = math.inf if method == "kernel" else _MOST_LEFT
+    most_left = math.inf if method == "kernel" else MOST_LEFT
     if method == "newton":
         most_left = 0.0
     counts = Counts()
     path = [epsilon]
     if start is None:
         spread = float(xp.max(problem.cost) - xp.min(problem.cost))
-        while path[-1] * _FACTOR < _FIRST_SHARE * spread:
-            path.append(path[-1] * _FACTOR)
-    path.reverse()
+        path = epsilon_path(epsilon, spread)
     seen: list[tuple[float, Array, Array]] = []
     truncated = {"truncated": True, "auto": None}.get(method, False)
     g = error = near = None
@@ -273,16 +272,13 @@ def _solve(
             onward = (level - e2) / (e1 - e2)
             f, near = f2 + onward * (f1 - f2), g2 + onward * (g1 - g2)
         ascent = Ascent(problem, level, f, truncated, counts, near)
-        goal = tol if is_last else _STAGE_TOL
+        goal = tol if is_last else STAGE_TOL
         left = max_iter - counts.in_all
         error = ascent.climb(
             goal, min(left, 1) if method == "newton" else left, most_sweeps_left=most_left
         )
         if not bool(xp.all(error <= goal)) and not math.isinf(most_left):
-            # Each step brings a sweep with it.
-            error = ascent.newton(goal, min(_NEWTON_STEPS, (max_iter - counts.in_all) // 2))
-            if not bool(xp.all(error <= goal)):
-                error = ascent.climb(goal, max_iter - counts.in_all, most_sweeps_left=math.inf)
+            error = ascent.newton_and_on(goal, max_iter)
         f, g = ascent.potentials()
         # What is common to all drifts along the path, and would be rounded with the rest.
         drift = (xp.sum(problem.a * f, axis=-1) - xp.sum(problem.b * g, axis=-1))[..., None] / 2

@@ -7,6 +7,7 @@ r the ratio of row sums to the weights, s = 1 for the exact one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,7 +26,20 @@ _MORE, _LESS, _LITTLE_LESS = 0.5, 2.0, 1.1
 _MOST_RELAXED = 1.999
 _SAFE_REACHES = 3.5  # of a kernel, of 8 that exp can hold
 _ARMIJO, _LEAST_STEP = 1e-4, 2.0**-30
+_FACTOR = 4.0  # between the epsilons of a path
+_NEWTON_STEPS = 60
+# Error at which a path goes on: Newton steps from further off may not find the way.
+STAGE_TOL = 0.01
+MOST_LEFT = 25.0  # sweeps foreseen, above which a handful of Newton steps is the shorter way
 _CLIPPED_SHARE = 0.1  # of the slope of a whole step, from which one with its tips cut is better
+
+
+def epsilon_path(epsilon: float, spread: float, share: float = 0.02) -> list[float]:
+    """Epsilons from this share of the range of costs, above which none is needed, down to one."""
+    path = [epsilon]
+    while path[-1] * _FACTOR < share * spread:
+        path.append(path[-1] * _FACTOR)
+    return path[::-1]
 
 
 @dataclass(frozen=True)
@@ -199,6 +213,13 @@ class Ascent:
                     break
         self._make_columns_exact()
         return self.error(self.rows())
+
+    def newton_and_on(self, tol: float, max_iter: int) -> Array:
+        """Newton steps, each of which brings a sweep with it, and sweeps where they fall short."""
+        error = self.newton(tol, min(_NEWTON_STEPS, (max_iter - self.counts.in_all) // 2))
+        if bool(array_namespace(error).all(error <= tol)):
+            return error
+        return self.climb(tol, max_iter - self.counts.in_all, most_sweeps_left=math.inf)
 
     def newton(self, tol: float, max_steps: int) -> Array:
         """Damped Newton steps on f with g exact, until the error is at most `tol`."""

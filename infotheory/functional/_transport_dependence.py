@@ -19,12 +19,12 @@ from array_api_compat import device
 
 from infotheory._xp import array_namespace, logsumexp
 from infotheory._xp._namespace import Array
+from infotheory.functional._sinkhorn_ascent import epsilon_path
 from infotheory.functional._sinkhorn_divergence import to_itself
 from infotheory.functional._sinkhorn_implicit import off_graph
 
 _MEMORY = 6  # steps that an extrapolation knows of
 _RIDGE = 1e-10
-_FACTOR = 4.0  # between the epsilons of a path
 _FIRST_SHARE = 0.05  # of the largest cost, from which no path is needed
 _STAGE_TOL = 1e-3  # error at which the path goes on
 _BLOCK = 2**20  # entries of a sum in logs
@@ -276,12 +276,10 @@ def _down_the_path(
     cost_x, cost_y = off_graph(cost_x), off_graph(cost_y)
     xp = array_namespace(cost_x)
     farthest = float(xp.max(cost_x) + xp.max(cost_y))
-    path = [epsilon]
-    while path[-1] * _FACTOR < _FIRST_SHARE * farthest:
-        path.append(path[-1] * _FACTOR)
-    of_x, of_y = (_itself(cost, path[-1]).dual[0] for cost in (cost_x, cost_y))
+    path = epsilon_path(epsilon, farthest, _FIRST_SHARE)
+    of_x, of_y = (_itself(cost, path[0]).dual[0] for cost in (cost_x, cost_y))
     f, count = of_x + of_y, 0
-    for level in path[:0:-1]:
+    for level in path[:-1]:
         log_u, _, _, steps = _climb(
             _Pairs(cost_x, cost_y, level),
             f / level,

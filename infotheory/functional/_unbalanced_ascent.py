@@ -13,17 +13,18 @@ from dataclasses import dataclass
 
 from infotheory._xp import array_namespace, logsumexp, safe_log
 from infotheory._xp._namespace import Array
-from infotheory.functional._sinkhorn_ascent import Ascent, Counts, Problem
+from infotheory.functional._sinkhorn_ascent import (
+    MOST_LEFT,
+    STAGE_TOL,
+    Ascent,
+    Counts,
+    Problem,
+    epsilon_path,
+)
 from infotheory.functional._sinkhorn_kernels import soft_minimum
 from infotheory.functional._sinkhorn_newton import newton_step
 
-_FACTOR = 4.0  # between the epsilons of the path
-# Residual at which the path goes on: Newton steps from further off may not find the way.
-_STAGE_TOL = 0.01
-_FIRST_SHARE = 0.02  # of the range of costs, from which no path is needed
-_NEWTON_STEPS = 60
 _FARTHEST = 80.0  # a log that exp holds in single precision too
-_MOST_LEFT = 25.0  # sweeps foreseen, above which a handful of Newton steps is the shorter way
 
 
 class _MassOutOfRangeError(ArithmeticError):
@@ -171,11 +172,10 @@ def solved_unbalanced(
     path = [epsilon]
     if start is None:
         spread = float(xp.max(problem.cost) - xp.min(problem.cost))
-        while path[-1] * _FACTOR < _FIRST_SHARE * spread:
-            path.append(path[-1] * _FACTOR)
+        path = epsilon_path(epsilon, spread)
     counts = Counts()
     try:
-        return _climbed(problem, path[::-1], penalties, tol, max_iter, f, counts)
+        return _climbed(problem, path, penalties, tol, max_iter, f, counts)
     except _MassOutOfRangeError:
         return _in_logs(problem, epsilon, penalties, tol, max_iter, f, counts)
 
@@ -193,12 +193,10 @@ def _climbed(
     g = error = None
     for level in path:
         ascent = UnbalancedAscent(problem, level, f, None, counts, None, penalties)
-        goal = tol if level == path[-1] else _STAGE_TOL
-        error = ascent.climb(goal, max_iter - counts.in_all, most_sweeps_left=_MOST_LEFT)
+        goal = tol if level == path[-1] else STAGE_TOL
+        error = ascent.climb(goal, max_iter - counts.in_all, most_sweeps_left=MOST_LEFT)
         if not bool(xp.all(error <= goal)):
-            error = ascent.newton(goal, min(_NEWTON_STEPS, (max_iter - counts.in_all) // 2))
-            if not bool(xp.all(error <= goal)):
-                error = ascent.climb(goal, max_iter - counts.in_all, most_sweeps_left=math.inf)
+            error = ascent.newton_and_on(goal, max_iter)
         f, g = ascent.potentials()
     return f, g, error, counts
 
