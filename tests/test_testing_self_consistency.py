@@ -146,7 +146,8 @@ def test_what_is_exact_for_normal_laws_passes_on_the_twin():
 
 
 @pytest.mark.parametrize(
-    ("n_components", "duplicates"), [(16, "drop"), (16, "keep"), (None, "drop")]
+    ("n_components", "duplicates"),
+    [(16, "drop"), (16, "keep"), pytest.param(None, "drop", marks=pytest.mark.slow)],
 )
 def test_normal_reference_passes_on_digits(n_components, duplicates):
     report = report_of(
