@@ -135,7 +135,7 @@ def test_reproducible_and_global_state_untouched(kind):
     assert clone(first).get_params() == first.get_params()
 
 
-@pytest.mark.parametrize("kind", REGRESSORS)
+@pytest.mark.parametrize("kind", LEARNING)
 def test_units_do_not_matter(kind):
     X, y = wave(120)
     plain = kind(**SMALL).fit(X, y)
@@ -471,3 +471,15 @@ def test_prices_beyond_floats_are_refused(kind):
     X, y = wave(50)
     with pytest.raises(ValueError, match=r"'beta' .* in the range \[0.0, 1000000000000.0\]"):
         kind(**{**SMALL, "beta": 1e300}).fit(X, y > 0)
+
+
+def test_a_kernel_of_targets_that_sees_nothing_is_noted():
+    X, y = wave(50)
+    words = {**SMALL, "max_iter": 5}
+    blind = CauchySchwarzBottleneckRegressor(**words, bandwidth_y=1e3).fit(X, y)
+    assert any(note.startswith("bandwidth_y = 1e+03 is far above") for note in blind.notes_)
+    assert blind.set_params(loss="squared-error").fit(X, y).notes_ == tuple(
+        note for note in blind.notes_ if "bandwidth_y" not in note
+    )
+    seeing = CauchySchwarzBottleneckRegressor(**words).fit(X, y)
+    assert not any("bandwidth_y" in note for note in seeing.notes_)

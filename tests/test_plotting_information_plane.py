@@ -136,3 +136,8 @@ def test_what_cannot_be_drawn():
 def test_what_is_no_point_is_not_drawn():
     with pytest.raises(TypeError, match="InformationPlanePoint, got 3"):
         InformationPlaneDisplay.from_results([3])
+
+
+def test_results_that_are_no_points():
+    with pytest.raises(TypeError, match="results must be points or a table of them, got 3"):
+        InformationPlaneDisplay.from_results(3)

@@ -85,13 +85,13 @@ class CauchySchwarzBottleneckRegressor(RegressionTarget, RegressorMixin, Bottlen
 
     Notes
     -----
-    X and y are standardised inside. The kernel of t has the root mean square distance of the batch
-    as its bandwidth, so that t cannot escape the price by its scale. The divergence is that of the
-    conditional laws smoothed by the kernels: at a narrow kernel of x it compares each y with its
-    own prediction, and forgives outliers of more than some `bandwidth_y`. The dependence has
-    its ceiling near 1. Complexity: O(b^2 (d + e) + b p) a step, with b rows a batch and p weights.
-    Source: Yu, Løkse, Jenssen and Principe (2024), arXiv:2404.17951, whose published code divides
-    by another sum in the divergence.
+    X and y are standardised inside, and columns of X that do not vary are left out. The kernel of t
+    has the root mean square distance of the batch as its bandwidth, so that t cannot escape the
+    price by its scale. The divergence is that of the conditional laws smoothed by the kernels: at a
+    narrow kernel of x it compares each y with its own prediction, and forgives outliers of more
+    than some `bandwidth_y`. The dependence has its ceiling near 1. Complexity: O(b^2 (d + e) + b p)
+    a step, with b rows a batch and p weights. Source: Yu, Løkse, Jenssen and Principe (2024),
+    arXiv:2404.17951, whose published code divides by another sum in the divergence.
 
     Examples
     --------
@@ -160,6 +160,8 @@ class CauchySchwarzBottleneckRegressor(RegressionTarget, RegressorMixin, Bottlen
 
         self.bandwidth_ = _width(self.bandwidth, x)
         self.bandwidth_y_ = _width(self.bandwidth_y, y)
+        by_kernels = self.loss != "squared-error"
+        self._target_notes = _target_notes(y, self.bandwidth_y_) if by_kernels else []
         return CauchySchwarzNetwork(
             x.shape[1],
             layers,
@@ -179,13 +181,28 @@ class CauchySchwarzBottleneckRegressor(RegressionTarget, RegressorMixin, Bottlen
             rows = torch.from_numpy(held_out).to(next(self._network.parameters()).device)
             network: Any = self._network
             self.dependence_ = float(network.dependence(rows)) + 0.0  # -0.0 is 0
-        notes += _width_notes(held_out[:1024], self.bandwidth_)
+        notes += self._target_notes + _width_notes(held_out[:1024], self.bandwidth_)
 
 
 def _width(bandwidth: Any, rows: np.ndarray) -> float:
     if isinstance(bandwidth, str):
         return float(kernel_bandwidth(rows, bandwidth))  # pyright: ignore[reportArgumentType]
     return float(bandwidth)
+
+
+def _target_notes(targets: np.ndarray, bandwidth: float) -> list[str]:
+    """Whether all targets are alike under their kernel, though they vary."""
+    some = targets[:1024]
+    if len(some) < 2 or not np.any(np.ptp(some, axis=0)):
+        return []
+    others = float(np.mean(gram_row_sums(some, bandwidth=bandwidth))) - 1
+    if not others > _ALIKE * (len(some) - 1):
+        return []
+    return [
+        f"bandwidth_y = {bandwidth:.3g} is far above the distances of most of the standardised "
+        f"targets, which are alike to the kernel: the divergence hardly sees how far a prediction "
+        f"is off. Lower it, look for outliers of y, or take loss='squared-error'."
+    ]
 
 
 def _width_notes(rows: np.ndarray, bandwidth: float) -> list[str]:

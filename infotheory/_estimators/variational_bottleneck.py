@@ -150,11 +150,12 @@ class VariationalBottleneckRegressor(RegressionTarget, RegressorMixin, _Variatio
 
     Notes
     -----
-    X and y are standardised inside. ``predict`` gives the mean of y over the noise of the code,
-    ``transform`` the mean of the code. Directions of the code that are not worth their price have
-    the law r whatever x is, and cost nothing. The rate has no ceiling; above ln n of the rows held
-    out a note says that they cannot check it. Complexity: O(p) a row and step, with p weights.
-    Source: Alemi, Fischer, Dillon and Murphy (2017), arXiv:1612.00410.
+    X and y are standardised inside, and columns of X that do not vary are left out. ``predict``
+    gives the mean of y over the noise of the code, ``transform`` the mean of the code. Directions
+    of the code that are not worth their price have the law r whatever x is, and cost nothing. The
+    rate has no ceiling; above ln n of the rows held out a note says that they cannot check it.
+    Complexity: O(p) a row and step, with p weights. Source: Alemi, Fischer, Dillon and Murphy
+    (2017), arXiv:1612.00410.
 
     Examples
     --------
@@ -230,10 +231,11 @@ class VariationalBottleneckClassifier(ClassifierMixin, _Variational):
 
     Notes
     -----
-    X is standardised inside. Probabilities are means over 32 codes of each row, always with the
-    same noise; ``transform`` gives the mean of the code. The rate has no ceiling; above ln n of the
-    rows held out a note says that they cannot check it. Complexity: O(p) a row and step, with p
-    weights. Source: Alemi, Fischer, Dillon and Murphy (2017), arXiv:1612.00410.
+    X is standardised inside, and columns that do not vary are left out. Probabilities are means
+    over 32 codes of each row, always with the same noise; ``transform`` gives the mean of the code.
+    The rate has no ceiling; above ln n of the rows held out a note says that they cannot check it.
+    Complexity: O(p) a row and step, with p weights. Source: Alemi, Fischer, Dillon and Murphy
+    (2017), arXiv:1612.00410.
 
     Examples
     --------

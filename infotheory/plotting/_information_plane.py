@@ -118,6 +118,11 @@ class InformationPlaneDisplay:
         ImportError
             If matplotlib is not installed and `ax` is None.
         """
+        if not isinstance(results, Iterable):
+            raise TypeError(
+                f"results must be points or a table of them, got {results!r}. Pass plane.points_ "
+                f"or plane.to_frame()."
+            )
         points = _from_table(results) if hasattr(results, "columns") else list(results)
         if not points:
             raise ValueError(
