@@ -170,7 +170,15 @@ class BottleneckNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Shap
     def _standardised(self, X: Any) -> np.ndarray:
         """New rows in the units of the network."""
         check_is_fitted(self)
-        return (self._check_X(X, reset=False).values - self._centre) / self._scale
+        values = self._check_X(X, reset=False).values
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = (values - self._centre) / self._scale
+        if not np.isfinite(rows).all():
+            raise ValueError(
+                f"X must be within the range of float64 in units of the rows of fit, got values "
+                f"up to {np.abs(values).max():.3g}. Look for wrong units, or leave such rows out."
+            )
+        return rows
 
     def _through(self, method: str, X: Any) -> np.ndarray:
         from infotheory._bottleneck_networks import by_blocks

@@ -483,3 +483,10 @@ def test_a_kernel_of_targets_that_sees_nothing_is_noted():
     )
     seeing = CauchySchwarzBottleneckRegressor(**words).fit(X, y)
     assert not any("bandwidth_y" in note for note in seeing.notes_)
+
+
+def test_new_rows_beyond_floats_are_refused():
+    X, y = wave(50)
+    model = VariationalBottleneckRegressor(**SMALL).fit(1e-3 * X, y)
+    with pytest.raises(ValueError, match=r"X must be within the range of float64 .* got values up"):
+        model.predict(np.full((2, 2), 1.7e308))
