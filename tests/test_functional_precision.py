@@ -125,6 +125,19 @@ def test_gradients_by_transforms(name):
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.parametrize("name", PAIRED)
+def test_kernels_that_are_mapped_over(name):
+    samples = [torch.stack([draw(seed, 8, 3), draw(seed + 1, 8, 3)]) for seed in (20, 30, 40)]
+    torch.testing.assert_close(torch.vmap(PAIRED[name])(*samples), PAIRED[name](*samples))
+
+
+def test_spectra_that_are_mapped_over_are_refused_in_words():
+    Z = torch.stack([draw(20, 8, 3), draw(21, 8, 3)])
+    for function in SPECTRAL.values():
+        with pytest.raises(TypeError, match=r"outside of torch.vmap.*along leading axes"):
+            torch.vmap(function)(Z)
+
+
 def test_largest_eigenvalue_has_the_derivatives_that_exist():
     X = draw(9, 6, 2).requires_grad_()
 

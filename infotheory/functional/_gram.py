@@ -325,7 +325,12 @@ def _torch_exponents(X: Any, Y: Any, first: int | None, digits: float) -> Any:
         values = _values_by_products(x, y, first, digits)
         if values is None:
             distances = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
-            values = distances.square_().mul_(-0.5)
+            # Where Torch maps over samples it has no rule for doing this in place.
+            values = (
+                -0.5 * distances.square()
+                if is_transformed(distances)
+                else distances.square_().mul_(-0.5)
+            )
     if not any(map(_needs_gradient, (X, Y))):
         return values
     # x y^T - |x|^2 / 2 - |y|^2 / 2 less itself detached: 0, with all derivatives of the exponent.

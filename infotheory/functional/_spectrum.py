@@ -39,7 +39,14 @@ def check_order(order: float, name: str = "alpha", advice: str = _ORDERS) -> Non
 def check_finite(values: Array, name: str) -> None:
     """Raise where a number is missing or infinite: decompositions would fail in their own words."""
     xp = array_namespace(values)
-    if not xp.all(xp.isfinite(values)):
+    try:
+        is_finite = bool(xp.all(xp.isfinite(values)))
+    except RuntimeError as error:
+        raise TypeError(
+            f"{name} must be a tensor outside of torch.vmap, which shows no numbers to check. Pass "
+            f"a batch along leading axes."
+        ) from error
+    if not is_finite:
         raise ValueError(
             f"{name} must be finite, got missing or infinite values. Remove them, or fill them in."
         )
