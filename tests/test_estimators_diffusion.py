@@ -19,6 +19,10 @@ torch = pytest.importorskip("torch")
 from infotheory._denoisers import PairDenoisers  # noqa: E402
 
 each_variant = pytest.mark.parametrize("variant", ["conditional", "joint"])
+# Where both run the same lines but for the networks they learn.
+one_variant = pytest.mark.parametrize(
+    "variant", ["conditional", pytest.param("joint", marks=pytest.mark.slow)]
+)
 
 
 def small(**changes):
@@ -69,7 +73,7 @@ def test_networks_alone_find_a_normal_law(variant):
     assert np.ptp(list(forms.values())) < 0.15
 
 
-@pytest.mark.parametrize("form", ["gap", "inside", "outside"])
+@pytest.mark.parametrize("form", ["gap", pytest.param("inside", marks=pytest.mark.slow), "outside"])
 def test_the_form_asked_for_is_reported(form):
     # Of |x| a normal law knows nothing: networks learn, and by each form it is another number.
     x, y = normal_pair()
@@ -91,7 +95,7 @@ def test_a_network_finds_what_the_reference_cannot():
     assert fitted.score(x, y) == pytest.approx(fitted.mutual_information_, abs=0.1)
 
 
-@each_variant
+@one_variant
 def test_independent_variables_share_nothing(variant):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(600, 3)), rng.normal(size=(600, 2))
@@ -209,7 +213,7 @@ def test_constants():
 # State.
 
 
-@each_variant
+@one_variant
 def test_the_seed_decides(variant):
     x, y = normal_pair(150)
     first = small(variant=variant, max_iter=2, reference=None).fit(x, y)
@@ -284,7 +288,7 @@ def interrupted_at(step, monkeypatch):
     monkeypatch.setattr(PairDenoisers, "gains", limited)
 
 
-@each_variant
+@one_variant
 def test_an_interrupt_between_two_sides_of_the_difference_leaves_the_start(variant, monkeypatch):
     # y^2 is what networks have to learn; only the whole difference of errors is information.
     x, y = normal_pair(400)

@@ -29,6 +29,10 @@ SMALL = {
     "random_state": 0,
 }
 each_variant = pytest.mark.parametrize("variant", ["conditional", "joint"])
+# Where both run the same lines but for the networks they learn.
+one_variant = pytest.mark.parametrize(
+    "variant", ["conditional", pytest.param("joint", marks=pytest.mark.slow)]
+)
 
 
 def binary_entropy(p):
@@ -89,7 +93,7 @@ def test_exact_guesses_give_the_information(variant, monkeypatch):
 # Values.
 
 
-@each_variant
+@one_variant
 def test_binary_symmetric_channels(variant):
     fitted = InfoSEDD(variant=variant, **SMALL).fit(*channels())
     assert abs(fitted.mutual_information_ - channels_truth()) < 3 * fitted.standard_error_ + 0.02
@@ -109,7 +113,7 @@ def test_the_past_and_the_future_of_a_markov_chain():
     assert abs(fitted.mutual_information_ - truth) < 3 * fitted.standard_error_ + 0.02
 
 
-@each_variant
+@one_variant
 def test_independent_sequences_share_nothing(variant):
     rng = np.random.default_rng(0)
     x, y = rng.integers(3, size=(1000, 3)), rng.choice(["a", "b"], size=(1000, 2))

@@ -78,7 +78,14 @@ def test_the_law_has_no_correlation_but_information(rows):
     assert information() == pytest.approx(0.4315, abs=1e-4)
 
 
-@pytest.mark.parametrize("Bound", BOUNDS)
+# Normalised by the batch, not normalised, by classification, and with a ratio that is learnt.
+QUICK = (DonskerVaradhan, NWJ, InfoNCE, FLO)
+
+
+@pytest.mark.parametrize(
+    "Bound",
+    [*QUICK, *(pytest.param(B, marks=pytest.mark.slow) for B in BOUNDS if B not in QUICK)],
+)
 def test_critics_learn(Bound, rows):
     assert_learnt(Bound(**SMALL).fit(*rows), information())
 
@@ -94,7 +101,7 @@ def test_club_learns(rows):
     assert_learnt(CLUB(**SMALL).fit(*rows), VARIANCE_OF_SIZE / NOISE**2)
 
 
-@pytest.mark.parametrize("variant", ["conditional", "joint"])
+@pytest.mark.parametrize("variant", ["conditional", pytest.param("joint", marks=pytest.mark.slow)])
 def test_denoisers_learn_by_each_form(variant, rows):
     # y is diffused, since its law given x is normal: x given y has two peaks, which takes longer.
     x, y = rows
@@ -106,7 +113,7 @@ def test_denoisers_learn_by_each_form(variant, rows):
         assert abs(value - information()) < 3 * fitted.standard_error_ + UNLEARNT
 
 
-@pytest.mark.parametrize("variant", ["conditional", "joint"])
+@pytest.mark.parametrize("variant", [pytest.param("conditional", marks=pytest.mark.slow), "joint"])
 def test_guesses_learn(variant):
     rng = np.random.default_rng(0)
     x = rng.integers(2, size=(1000, 3))

@@ -311,7 +311,10 @@ def test_one_share_of_the_spread_for_all():
         ({"tol": 0.0}, "'tol' parameter"),
         ({"max_iter": 0}, "'max_iter' parameter"),
         ({"method": "newtonian"}, "'method' parameter"),
-        ({"cost": lambda X, Y: X @ Y.T + np.nan}, "cost must be finite, and the callable returned missing"),
+        (
+            {"cost": lambda X, Y: X @ Y.T + np.nan},
+            "cost must be finite, and the callable returned missing",
+        ),
         ({"cost": lambda X, Y: X}, r"all pairs, shape \(40, 30\)"),
         ({"cost": "precomputed"}, "a column for each of the 30 rows of y"),
     ],

@@ -208,7 +208,7 @@ def test_wrong_maps_of_a_group():
         VariationalDivergence(group=[1], **TINY).fit(X, y)
 
 
-@pytest.mark.parametrize("scale", [1.0, 50.0])
+@pytest.mark.parametrize("scale", [pytest.param(1.0, marks=pytest.mark.slow), 50.0])
 def test_wasserstein_distance_of_shifted_normals(scale):
     X, y = shifted(shift=1.0, dim=2)
     fitted = VariationalDivergence(kind="wasserstein", **SLOPES).fit(scale * X, y)

@@ -211,11 +211,11 @@ def truth(law: np.ndarray) -> float:
 @pytest.mark.parametrize(
     ("law", "n", "method", "lowest"),
     [
-        (independent(30, 30), 1_000, "chao-wang-jost", 0.9),
+        pytest.param(independent(30, 30), 1_000, "chao-wang-jost", 0.9, marks=pytest.mark.slow),
         (independent(5, 5), 500, "chao-wang-jost", 0.9),
         (independent(2, 2), 200, "chao-wang-jost", 0.9),
         (diagonal(5, 0.4), 500, "chao-wang-jost", 0.9),
-        (diagonal(30, 0.4), 1_000, "chao-wang-jost", 0.9),
+        pytest.param(diagonal(30, 0.4), 1_000, "chao-wang-jost", 0.9, marks=pytest.mark.slow),
         (diagonal(5, 0.4), 500, "plugin", 0.9),
         (independent(5, 5), 500, "plugin", 0.9),
         (np.eye(2) / 2, 100, "chao-wang-jost", 0.9),

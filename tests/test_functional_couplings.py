@@ -334,7 +334,10 @@ def best_channel(p, rate, n_starts=15):
     return best
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.4, 0.55, 0.75])
+@pytest.mark.parametrize(
+    "rate",
+    [0.1, 0.75, *(pytest.param(rate, marks=pytest.mark.slow) for rate in (0.4, 0.55))],
+)
 def test_the_best_channel_of_three_outcomes(rate):
     # The optimiser may exceed the rate by 1e-6 and stops within about as much of the optimum.
     p = np.array([0.7, 0.2, 0.1])

@@ -90,7 +90,7 @@ def test_ties_share_a_score_and_constants_stay_finite():
 
 
 @pytest.mark.parametrize(("d", "e", "rho", "n"), [(2, 3, 0.7, 150), (1, 1, 0.0, 60)])
-@pytest.mark.parametrize("mean_only", [False, True])
+@pytest.mark.parametrize("mean_only", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_expected_shortfall_is_that_of_fitted_normals(d, e, rho, n, mean_only):
     # Fit to n rows, evaluate on many: the mean over fits, against the closed forms.
     rng = np.random.default_rng(0)
