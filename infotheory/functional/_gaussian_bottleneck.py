@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 from array_api_compat import device
 
 from infotheory._xp import array_namespace, as_float, detached_numpy
-from infotheory._xp._namespace import Array
+from infotheory._xp._namespace import Array, like_floating
 from infotheory.functional._graph_cache import cached_on_graph
 from infotheory.functional._law_tables import check_beta, check_full_precision
 from infotheory.functional._transport_checks import check_library
@@ -190,7 +191,7 @@ def gaussian_information_curve(correlations: Array, information_x: Array) -> Arr
     correlations : array of shape (..., k)
         Canonical correlations of X and Y, from 0 to less than 1; for two numbers that is
         :math:`|\rho|`, with k = 1.
-    information_x : array of shape (...)
+    information_x : float or array of shape (...)
         Nats about X, at least 0; broadcasts with the leading axes of `correlations`.
 
     Returns
@@ -221,6 +222,8 @@ def gaussian_information_curve(correlations: Array, information_x: Array) -> Arr
     [0.2592 0.403  0.5108]
     """
     check_library("correlations", correlations)
+    if isinstance(information_x, Real) and not hasattr(information_x, "__array_namespace__"):
+        information_x = like_floating(np.array(float(information_x)), correlations)
     check_library("information_x", information_x, correlations)
     rho, nats = as_float(correlations), as_float(information_x)
     xp = array_namespace(rho, nats)

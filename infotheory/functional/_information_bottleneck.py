@@ -196,7 +196,7 @@ def information_bottleneck(
         check_at_least(value, name, least)
     given = None if start is None else _checked_start(start, joint, k)
     law, rows = reduced(joint)
-    rng = np.random.default_rng(random_state)
+    rng = generator_of(random_state)
     if deterministic:
         begun = None if given is None else given[rows].argmax(axis=1)
         labels, history, converged = found(law, k, beta, n_init, max_iter, rng, begun)
@@ -218,6 +218,16 @@ def checked_beta(beta: float) -> float:
             f"beyond it. With 1e6 T keeps all that x tells about y already."
         )
     return float(beta)
+
+
+def generator_of(random_state: Any) -> np.random.Generator:
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"random_state must be an integer of at least 0, a Generator or None, got "
+            f"{random_state!r}."
+        ) from error
 
 
 def check_at_least(value: Any, name: str, least: int) -> None:

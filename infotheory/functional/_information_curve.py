@@ -18,6 +18,7 @@ from infotheory.functional._information_bottleneck import (
     checked_beta,
     checked_n_clusters,
     finished,
+    generator_of,
     reduced,
     settled,
     starts,
@@ -149,7 +150,7 @@ def information_curve(
     check_at_least(n_init, "n_init", 1)
     check_at_least(max_iter, "max_iter", 1)
     law, _ = reduced(joint)
-    rng = np.random.default_rng(random_state)
+    rng = generator_of(random_state)
     solve = _clusters if deterministic else _encoders
     points: dict[float, Found] = {}
     last = None
