@@ -10,8 +10,11 @@ import pytest
 
 from infotheory import NoisyMutualInformation
 from infotheory.functional import (
+    approximate_matrix_entropy,
     channel_capacity,
+    gaussian_gram,
     log_vmf_normalizer,
+    matrix_entropy,
     sinkhorn,
     spacing_entropy_bias,
     transport_cost,
@@ -90,3 +93,13 @@ def test_layers_through_noise():
         assert max(lost[0.25], lost[0.5]) < 0.0275
         assert lost[0.75] == pytest.approx(0.06, abs=0.015)
         assert lost[1.0] == pytest.approx(0.135, abs=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("alpha", [1, 2])
+def test_errors_of_random_vectors(alpha):
+    says("spectral", "their error is estimated, and covered in 95 % of cases or more")
+    gram = gaussian_gram(np.random.default_rng(0).normal(size=(300, 5)), bandwidth=2.0) / 300
+    truth, options = matrix_entropy(gram, alpha), {"method": "hutch++", "rank": 40}
+    runs = [approximate_matrix_entropy(gram, alpha, seed=seed, **options) for seed in range(100)]
+    assert np.mean([abs(run.value - truth) <= run.error for run in runs]) >= 0.95

@@ -135,7 +135,7 @@ def approximate_matrix_entropy(
     largest. Random vectors: of :math:`z^T f(A) z - z^T f(F F^T) z` the mean is taken after a
     regression on :math:`z^T R z`, whose mean is known; the error is Student's quantile for 99 %
     times a jackknife standard error, plus the gap between two quadrature rules that enclose the
-    form. Over 300 seeds it covered between .95 and .997. What rounding has done to the entries of
+    form. Over 300 seeds it covered between .95 and 1. What rounding has done to the entries of
     K, as in float32, is no part of either error; it counts most at orders below 1.
 
     Complexity :math:`O(n r^2)` at rank r, plus :math:`O(n^2)` a product. Sources: Chen, Epperly,
