@@ -14,6 +14,7 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.stats import norm
 
 from infotheory.functional import _gram as gram
+from infotheory.functional import _gram_compiled as compiled
 from infotheory.functional import (
     gaussian_gram,
     gram_log_row_sums,
@@ -113,7 +114,7 @@ def test_leading_axes_batch():
 def test_many_threads_give_the_sums_of_one(monkeypatch):
     X, _ = samples(n=900)
     one = gram_row_sums(X, bandwidth=1.0)
-    monkeypatch.setattr(gram, "_FEW", 10)
+    monkeypatch.setattr(compiled, "_FEW", 10)
     monkeypatch.setattr("numba.config.NUMBA_NUM_THREADS", 3)
     np.testing.assert_allclose(gram_row_sums(X, bandwidth=1.0), one, rtol=1e-13)
 

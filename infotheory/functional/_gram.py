@@ -7,17 +7,18 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import array_api_compat
-import numpy as np
 
 from infotheory._xp import (
     array_namespace,
     as_working_float,
-    detached_numpy,
-    like,
     logsumexp,
 )
 from infotheory._xp._namespace import Array
-from infotheory.functional._gram_expansion import column_terms, pay, product_sums
+from infotheory.functional._gram_compiled import (
+    MANY_COLUMNS,
+    compiled_pair_sums,
+    compiled_row_sums,
+)
 from infotheory.functional._kernel_checks import (
     check_bandwidth,
     check_columns,
@@ -27,12 +28,8 @@ from infotheory.functional._kernel_checks import (
 from infotheory.functional._transport_checks import is_transformed
 
 _BLOCK = 2**20  # pairs of rows held at once
-MANY_COLUMNS = 32  # from where products of matrices are faster than compiled differences
 _FEW_COLUMNS = 4  # up to where differences in Torch are as fast as products
 _SHARE_OF_ROUNDING = 0.06  # of the dtype of kernels, that their exponents may be off by
-_FEW = 2**22  # pairs that one thread does at once
-_PER_PAIR = 4.5  # nanoseconds of compiled sums of two kernels, their product and squares
-_SCALE = math.sqrt(0.5 / math.log(2))  # exp(-r^2 / 2) = 2^-(_SCALE r)^2
 
 
 def gaussian_gram(X: Array, Y: Array | None = None, *, bandwidth: float | Array) -> Array:
@@ -126,7 +123,7 @@ def gram_row_sums(X: Array, Y: Array | None = None, *, bandwidth: float | Array)
     """
     _check_samples(X, Y, bandwidth)
     if _is_compiled(X, Y, bandwidth):
-        return _compiled_row_sums(X, Y, float(bandwidth))
+        return compiled_row_sums(X, Y, float(bandwidth))
     X, Y, own, dtype = _scaled(X, Y, bandwidth)
     xp = array_namespace(X)
 
@@ -242,7 +239,7 @@ def gram_pair_sums(
     check_bandwidth("bandwidth_y", bandwidth_y, Y)
     X, Y = as_working_float(X), as_working_float(Y)
     if _is_compiled(X, Y, bandwidth_x, bandwidth_y):
-        return _compiled_pair_sums(X, Y, float(bandwidth_x), float(bandwidth_y))
+        return PairSums(*compiled_pair_sums(X, Y, float(bandwidth_x), float(bandwidth_y)))
     X, _, _, dtype = _scaled(X, None, bandwidth_x)
     Y, _, _, dtype_y = _scaled(Y, None, bandwidth_y)
     xp, d = array_namespace(X, Y), X.shape[-1]
@@ -408,99 +405,3 @@ def _is_compiled(*arrays: Any) -> bool:
             if is_transformed(x):
                 return False
     return True
-
-
-def exponent_points(x: Array, bandwidth: float) -> np.ndarray:
-    """Points whose squared distances are minus exponents in base 2."""
-    values = detached_numpy(x).astype(np.float64)
-    return np.ascontiguousarray((values - values[:1]) * (_SCALE / bandwidth))
-
-
-def _compiled_row_sums(X: Array, Y: Array | None, bandwidth: float) -> Array:
-    from infotheory._xp._gram_kernels import own_row_sums, power_table, row_sums
-
-    X = as_working_float(X)
-    if Y is None:
-        points = others = exponent_points(X, bandwidth)
-        sums = own_row_sums
-    else:
-        both = np.concatenate([detached_numpy(X), detached_numpy(Y)], axis=0)
-        both = exponent_points(both, bandwidth)
-        points, others = both[: X.shape[0]], both[X.shape[0] :]
-        sums = row_sums
-    columns = np.ascontiguousarray(points.T)
-    table = power_table()
-
-    def work(pages: np.ndarray, out: np.ndarray) -> None:
-        sums(columns, others, table, pages, out)
-
-    found = shared_sums(work, points.shape[0], others.shape[0], (points.shape[0],))
-    return _as(found, X)
-
-
-def _compiled_pair_sums(X: Array, Y: Array, bandwidth_x: float, bandwidth_y: float) -> PairSums:
-    from infotheory._xp._gram_kernels import own_pair_sums, power_table
-
-    found = _expanded_pair_sums(detached_numpy(X), detached_numpy(Y), bandwidth_x, bandwidth_y)
-    if found is not None:
-        return PairSums(*(_as(sums, X) for sums in found))
-    xs, ys = exponent_points(X, bandwidth_x), exponent_points(Y, bandwidth_y)
-    x_columns, y_columns = np.ascontiguousarray(xs.T), np.ascontiguousarray(ys.T)
-    table, n = power_table(), xs.shape[0]
-
-    def work(pages: np.ndarray, out: np.ndarray) -> None:
-        own_pair_sums(x_columns, xs, y_columns, ys, table, pages, out)
-
-    found = shared_sums(work, n, n, (5, n))
-    return PairSums(*(_as(sums, X) for sums in found))
-
-
-def _expanded_pair_sums(
-    X: np.ndarray, Y: np.ndarray, bandwidth_x: float, bandwidth_y: float
-) -> list[np.ndarray] | None:
-    """The five sums of single columns, where that is faster."""
-    k, other = column_terms(X, bandwidth_x), column_terms(Y, bandwidth_y)
-    if k is None or other is None:
-        return None
-    # The square of a kernel is one of a smaller bandwidth.
-    square_x = column_terms(X, bandwidth_x / math.sqrt(2))
-    square_y = column_terms(Y, bandwidth_y / math.sqrt(2))
-    if square_x is None or square_y is None:
-        return None
-    if not pay((k, other, square_x, square_y), _PER_PAIR, products=2):
-        return None
-    ones = np.ones(len(X))
-    return [
-        k.sums(ones),
-        other.sums(ones),
-        product_sums(k, other),
-        square_x.sums(ones),
-        square_y.sums(ones),
-    ]
-
-
-def _as(values: np.ndarray, x: Array) -> Array:
-    return like(values.astype(detached_numpy(x).dtype), x)
-
-
-def shared_sums(
-    work: Callable[[np.ndarray, np.ndarray], None], n: int, m: int, shape: tuple[int, ...]
-) -> np.ndarray:
-    """Sums of pages by as many threads as pay; compiled loops hold no lock."""
-    from numba import config
-
-    from infotheory._xp._gram_kernels import PAGE
-
-    n_pages = -(-n // PAGE)
-    n_threads = min(int(config.NUMBA_NUM_THREADS), n_pages) if n * m > _FEW else 1
-    # Each has sums of its own, and every n_threads-th page: first pages meet the most others.
-    sums = np.zeros((n_threads, *shape))
-    parts = [(np.arange(i, n_pages, n_threads), sums[i]) for i in range(n_threads)]
-    if n_threads == 1:
-        work(*parts[0])
-        return sums[0]
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(n_threads) as pool:
-        list(pool.map(lambda part: work(*part), parts))
-    return np.sum(sums, axis=0)

@@ -6,12 +6,8 @@ import math
 
 import numpy as np
 
-from infotheory.functional._gram import (
-    MANY_COLUMNS,
-    exponent_points,
-    gaussian_gram,
-    shared_sums,
-)
+from infotheory.functional._gram import gaussian_gram
+from infotheory.functional._gram_compiled import MANY_COLUMNS, exponent_points, shared_sums
 from infotheory.functional._gram_expansion import column_terms, pay
 
 _BLOCK = 2**20  # entries of a Gram matrix held at once
