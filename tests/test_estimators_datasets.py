@@ -148,7 +148,9 @@ def test_so_do_other_critics(Bound, critic, streamed):
 
 
 @pytest.mark.parametrize("Bound", [DonskerVaradhan, InfoNCE, FLO])
-@pytest.mark.parametrize("critic", ["separable", "concatenated"])
+@pytest.mark.parametrize(
+    "critic", ["separable", pytest.param("concatenated", marks=pytest.mark.slow)]
+)
 def test_a_sample_of_the_rows_bears_maps_and_selection(Bound, critic, little_memory):
     x, y = normal_pair(2000)
     fitted = small(Bound, critic=critic).fit(Rows(x, y))
@@ -206,7 +208,7 @@ def test_what_a_network_has_to_learn_is_learnt(little_memory):
 # Loaders.
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.slow), 1])
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_loader_lends_its_batches_and_workers(workers, little_memory):
     x, y = normal_pair(700)

@@ -53,7 +53,7 @@ def channels_truth(length=4, flip=0.1):
 # Exact guesses: the formula alone.
 
 
-@each_variant
+@one_variant
 def test_exact_guesses_give_the_information(variant, monkeypatch):
     rng = np.random.default_rng(0)
     pmf = rng.dirichlet(np.ones(27)).reshape(3, 3, 3)

@@ -106,7 +106,13 @@ def same(a, b):
     return all(torch.equal(v, w) for v, w in zip(weights_of(a), weights_of(b), strict=True))
 
 
-@pytest.mark.parametrize(("estimator", "data", "before"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    ("estimator", "data", "before"),
+    [
+        pytest.param(*case, id=name, marks=[pytest.mark.slow] if name == "MINDE" else [])
+        for name, case in CASES.items()
+    ],
+)
 def test_an_interrupt_keeps_the_best_state(estimator, data, before, interrupted):
     data = data()
     start, soon, later = (interrupted(estimator, data, before + after) for after in (0, 23, 28))

@@ -85,7 +85,10 @@ def test_no_point_is_better_than_the_proximal_one(kind, k, seed, strength, scale
     assert np.all(excess(others) >= least - 1e-10 * (1 + np.abs(least)))
 
 
-@pytest.mark.parametrize(("kind", "k"), KINDS)
+@pytest.mark.parametrize(
+    ("kind", "k"),
+    [pytest.param(*each, marks=pytest.mark.slow) if each[1] == 5 else each for each in KINDS],
+)
 def test_proximal_map_by_numerical_minimisation(kind, k):
     rng, k = np.random.default_rng(k), min(k, 4)
     for strength in (0.1, 2.0):

@@ -272,7 +272,14 @@ def coverage(case, runs):
     return hits / runs
 
 
-@pytest.mark.parametrize("case", [name for name in CASES if "neighbors" not in name])
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "ksg" else name
+        for name in CASES
+        if "neighbors" not in name
+    ],
+)
 def test_intervals_cover(case):
     low, _ = binomial_bounds(0.9, 40)
     assert coverage(case, 40) >= low
